@@ -1,0 +1,28 @@
+# Short names for the project's tasks; `cargo xtask` has them all.
+
+_default:
+    @just --list
+
+# Publish the example data to a local lake, mishaps included.
+demo:
+    cargo xtask demo
+
+# Everything that has to pass before a change lands.
+test:
+    cargo xtask test
+
+# The same, then against components that others wrote.
+full:
+    cargo xtask test --full
+
+# Format the code.
+fmt:
+    cargo fmt --all
+
+# Only rustfmt and clippy.
+lint:
+    cargo xtask lint
+
+# Licences, bans and sources of all dependencies.
+deny:
+    cargo xtask deny

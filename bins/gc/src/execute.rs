@@ -1,0 +1,285 @@
+//! Carries out a plan: marks first, looks again, and only then deletes.
+//!
+//! The order is what makes it safe beside a running swap. A run's manifest is moved to `retiring` by
+//! compare-and-swap, after which no swap can announce it; a swap that had announced it before makes the mark fail.
+//! Whoever announced a swap long ago and never made it is fenced by changing the live table's version. Then Glue is
+//! read again, and what has gone live after all is left alone.
+
+use std::collections::BTreeSet;
+
+use lakeward_catalog::{Catalog, GlueVersion, TableName, Update};
+use lakeward_cli::Context;
+use lakeward_manifest::{LiveState, Manifest, RunId, Stamp};
+use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
+use lakeward_store::{Manifests, ObjectId, Prefix, Stored};
+use serde::Serialize;
+
+use crate::inventory::{Inventory, Run};
+use crate::plan::{DeadAttempt, Plan, Retirement};
+
+/// The tag of retired objects; `--lifecycle-rule` prints the rule that expires them.
+pub(crate) const RETIRED_TAG: (&str, &str) = ("lakeward", "retired");
+/// Marks the live table's version as changed by gc, so that a stalled swap finds another version than it read.
+const FENCE: &str = "lakeward.fenced-by";
+
+/// What was done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Done {
+    /// Runs that are retired now.
+    pub runs_retired: u64,
+    /// Runs that were planned to be retired and were left alone: somebody else changed them meanwhile.
+    pub runs_skipped: Vec<RunId>,
+    /// Objects, versions and delete markers deleted.
+    pub objects_deleted: u64,
+    /// Objects tagged for a lifecycle rule.
+    pub objects_tagged: u64,
+    /// Staged tables dropped.
+    pub staged_tables_dropped: u64,
+    /// Uploads aborted.
+    pub uploads_aborted: u64,
+    /// Archived table versions deleted.
+    pub table_versions_deleted: u64,
+    /// What could not be deleted, and why: one line each.
+    pub failures: Vec<String>,
+}
+
+/// How retired objects go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// Deleted, every version of them.
+    Delete,
+    /// Tagged, for a lifecycle rule to expire.
+    Tag,
+}
+
+/// What carrying out a plan works with.
+pub(crate) struct Executor<'e> {
+    pub(crate) manifests: &'e Manifests,
+    pub(crate) catalog: &'e Catalog,
+    pub(crate) context: &'e Context,
+    pub(crate) databases: &'e [String],
+    pub(crate) removal: Removal,
+}
+
+impl Executor<'_> {
+    /// Carries out the plan. What S3 or Glue refuse one by one is told in [`Done::failures`].
+    pub(crate) async fn carry_out(&self, inventory: &Inventory, plan: &Plan) -> Result<Done, Failure> {
+        let mut done = Done::default();
+        let marked = self.mark(inventory, plan, &mut done).await?;
+        if marked.iter().any(|stored| announced(&stored.manifest)) {
+            self.fence(inventory)
+                .await
+                .doing(|| "fencing swaps that were announced and never made".to_owned())?;
+        }
+        let glue = inventory.look_again(self.manifests, self.catalog, self.databases).await?;
+        let reachable: BTreeSet<RunId> = glue
+            .pointing
+            .keys()
+            .map(|(run, _)| run.clone())
+            .chain(glue.live.iter().flat_map(LiveState::visible_runs).cloned())
+            .collect();
+        if glue.live.as_ref().is_none_or(|live| live.run.is_none()) || !glue.odd_locations.is_empty() {
+            let message = "the live table has changed while gc was planning: nothing was deleted, run again";
+            return Err(Failure::new(Kind::Transient, message));
+        }
+        self.drop_staged_tables(inventory, plan, &mut done).await?;
+        for stored in marked {
+            if reachable.contains(&stored.manifest.run.id) {
+                tracing::error!(run = %stored.manifest.run.id, "a table points at this run after all: left alone");
+                done.runs_skipped.push(stored.manifest.run.id.clone());
+                continue;
+            }
+            self.delete_run(stored, &mut done).await?;
+        }
+        for attempt in plan
+            .attempts
+            .iter()
+            .filter(|attempt| !glue.pointing.contains_key(&(attempt.run.clone(), attempt.attempt.clone())))
+        {
+            self.delete_attempt(attempt, &mut done).await?;
+        }
+        self.abort_uploads(inventory, plan, &mut done).await?;
+        self.delete_table_versions(inventory, plan, &mut done).await?;
+        let probes = plan.probes.iter().map(|key| ObjectId { key: key.clone(), version_id: None }).collect();
+        self.delete(probes, &mut done).await?;
+        Ok(done)
+    }
+
+    /// Moves the manifests of what is to go to `retiring`. One that somebody else has changed is left alone.
+    async fn mark(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+        done: &mut Done,
+    ) -> Result<Vec<Stored>, Failure> {
+        let mut marked = Vec::new();
+        for Retirement { run, reason, .. } in &plan.retire {
+            let Some(Run::Known(stored)) = inventory.runs.get(run) else { continue };
+            let retiring = give_up(stored.manifest.clone(), reason, &self.context.stamp())
+                .and_then(|manifest| manifest.begin_retirement(reason.clone(), self.context.stamp()))?;
+            if retiring == stored.manifest {
+                marked.push(stored.as_ref().clone());
+                continue;
+            }
+            match self.manifests.replace(&stored.etag, retiring).await? {
+                Some(stored) => marked.push(stored),
+                None => {
+                    tracing::info!(%run, "changed while gc was planning: left alone");
+                    done.runs_skipped.push(run.clone());
+                }
+            }
+        }
+        Ok(marked)
+    }
+
+    /// Changes the live table's version and nothing that a reader sees, so that a compare-and-swap against the
+    /// version before can no longer succeed.
+    async fn fence(&self, inventory: &Inventory) -> Result<(), Failure> {
+        let Some(name) = inventory.table.as_ref().map(TableName::from) else { return Ok(()) };
+        let mut waits = self.catalog.caller().backoff();
+        loop {
+            // Gone, or another version than any stalled swap has read: either way it is fenced.
+            let Some(table) = self.catalog.get_table(&name).await? else { return Ok(()) };
+            let mut fenced = table.definition.clone();
+            let mark = self.context.execution().to_string();
+            fenced.parameters.insert(FENCE.to_owned(), mark.clone());
+            let is_mine =
+                |table: &lakeward_catalog::Table| table.definition.parameters.get(FENCE) == Some(&mark);
+            if self.catalog.update_table(&table, &fenced, is_mine).await? == Update::Done {
+                return Ok(());
+            }
+            let stuck =
+                || Failure::new(Kind::Transient, format!("{name} kept being changed by others: run again"));
+            waits.wait().await.map_err(|_| stuck())?;
+        }
+    }
+
+    async fn drop_staged_tables(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let Some(live) = &inventory.table else { return Ok(()) };
+        let skipped: BTreeSet<&RunId> = done.runs_skipped.iter().collect();
+        for table in &plan.staged_tables {
+            let run = inventory.staged_tables.iter().find(|(name, _)| name == table).map(|(_, run)| run);
+            if run.is_some_and(|run| skipped.contains(run)) {
+                continue;
+            }
+            self.catalog.delete_table(&TableName::new(live.database(), table)).await?;
+            done.staged_tables_dropped += 1;
+        }
+        Ok(())
+    }
+
+    async fn delete_run(&self, stored: Stored, done: &mut Done) -> Result<(), Failure> {
+        let run = stored.manifest.run.id.clone();
+        let prefix = self.manifests.root().run_writes_prefix(&run);
+        let left = self.remove_prefix(&prefix, done).await.doing(|| format!("deleting run {run}"))?;
+        if left == 0 {
+            self.manifests.change(stored, |manifest| manifest.retire(self.context.stamp())).await?;
+            done.runs_retired += 1;
+        }
+        Ok(())
+    }
+
+    async fn delete_attempt(&self, dead: &DeadAttempt, done: &mut Done) -> Result<(), Failure> {
+        // An attempt that is not its run's own never becomes so, but the plan may be of before a take-over ended.
+        if let Some(current) = self.manifests.find(&dead.run).await? {
+            let manifest = current.manifest;
+            let sealed = manifest.write.as_ref().map(|written| &written.attempt);
+            let owner = sealed.unwrap_or(&manifest.attempt.id);
+            if *owner == dead.attempt && !manifest.phase.is_ended() {
+                return Ok(());
+            }
+        }
+        let prefix = self.manifests.root().attempt_prefix(&dead.run, &dead.attempt);
+        self.remove_prefix(&prefix, done)
+            .await
+            .doing(|| format!("deleting attempt {}", dead.attempt))
+            .map(drop)
+    }
+
+    /// Removes everything under a prefix; the number of objects that are left.
+    async fn remove_prefix(&self, prefix: &str, done: &mut Done) -> Result<u64, Failure> {
+        let prefix: Prefix = prefix.parse().or_fail(Kind::Unexpected, || "an attempt's prefix".to_owned())?;
+        let store = self.manifests.store();
+        if self.removal == Removal::Tag {
+            let objects = store.list(&prefix).await?;
+            for object in &objects {
+                store.tag(&object.key, None, &[RETIRED_TAG]).await?;
+            }
+            done.objects_tagged += objects.len() as u64;
+            return Ok(objects.len() as u64);
+        }
+        let versions = store.list_versions(&prefix).await?;
+        let objects = versions
+            .into_iter()
+            .map(|version| ObjectId { key: version.key, version_id: Some(version.version_id) })
+            .collect();
+        self.delete(objects, done).await
+    }
+
+    /// Deletes objects; the number that are left.
+    async fn delete(&self, objects: Vec<ObjectId>, done: &mut Done) -> Result<u64, Failure> {
+        if objects.is_empty() {
+            return Ok(0);
+        }
+        let deleted = self.manifests.store().delete_many(objects).await?;
+        done.objects_deleted += deleted.count as u64;
+        let left = deleted.failures.len() as u64;
+        for failure in deleted.failures {
+            let uri = self.manifests.root().uri(&failure.object.key);
+            done.failures.push(format!("{uri}: {} ({})", failure.message, failure.code));
+        }
+        Ok(left)
+    }
+
+    async fn abort_uploads(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        for upload in inventory.uploads.iter().filter(|upload| plan.uploads.contains(&upload.key)) {
+            self.manifests.store().abort_upload(&upload.key, &upload.upload_id).await?;
+            done.uploads_aborted += 1;
+        }
+        Ok(())
+    }
+
+    async fn delete_table_versions(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let Some(name) = inventory.table.as_ref().map(TableName::from) else { return Ok(()) };
+        if plan.table_versions.is_empty() {
+            return Ok(());
+        }
+        let versions: Vec<GlueVersion> = plan.table_versions.iter().map(GlueVersion::new).collect();
+        let deleted = self.catalog.delete_versions(&name, &versions).await?;
+        done.table_versions_deleted += deleted.count as u64;
+        for failure in deleted.failures {
+            let line = format!("{name} version {}: {} ({})", failure.version, failure.message, failure.code);
+            done.failures.push(line);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a swap to the run was announced and is not known to have ended.
+fn announced(manifest: &Manifest) -> bool {
+    manifest.swap.as_ref().is_some_and(|swap| swap.intent.is_some())
+}
+
+/// A run in flight is abandoned before it is retired.
+fn give_up(manifest: Manifest, reason: &str, stamp: &Stamp) -> Result<Manifest, lakeward_manifest::Refusal> {
+    if manifest.phase.is_in_flight() {
+        manifest.abandon(reason.to_owned(), stamp.clone())
+    } else {
+        Ok(manifest)
+    }
+}

@@ -1,0 +1,104 @@
+//! `gc`: deletes what nothing can reach. Finds, plans, prints the plan, and then acts on it; deletes nothing when it
+//! cannot learn what is live.
+
+mod args;
+mod execute;
+mod inventory;
+mod lifecycle;
+mod plan;
+mod show;
+
+use lakeward_catalog::Catalog;
+use lakeward_cli::Context;
+use lakeward_manifest::TableRoot;
+use lakeward_outcome::{Failure, Kind};
+use lakeward_store::{Manifests, StoreOptions};
+use serde::Serialize;
+
+pub use args::GcArgs;
+pub use execute::Done;
+use execute::{Executor, Removal};
+pub use inventory::{AttemptFolder, GlueState, Inventory, Run, StaleUpload};
+pub use plan::{DeadAttempt, Keep, Plan, Policy, Retirement, plan};
+
+/// The result of the step.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum GcResult {
+    /// What was planned, and what was done of it.
+    Collected(Box<Collected>),
+    /// A lifecycle rule was asked for.
+    Rule {
+        /// The rule, as `put-bucket-lifecycle-configuration` takes it.
+        lifecycle_configuration: serde_json::Value,
+    },
+}
+
+/// What was planned, and what was done of it.
+#[derive(Debug, Serialize)]
+pub struct Collected {
+    /// The table's root.
+    pub root: TableRoot,
+    /// The live table's name in Glue, from the newest manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Bytes that the plan frees.
+    pub bytes: u64,
+    /// The plan.
+    pub plan: Plan,
+    /// What was done; nothing in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done: Option<Done>,
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// Every [`Failure`] that `docs/PROTOCOL.md` lists for `gc`, with its kind.
+pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
+    context.identify("table", &args.root);
+    if args.lifecycle_rule {
+        return Ok(GcResult::Rule { lifecycle_configuration: lifecycle::rule(&args.root) });
+    }
+    let aws = context.aws().await?;
+    let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
+    let manifests = Manifests::open(&aws, args.root.clone(), options, context.caller().clone())?;
+    let catalog = Catalog::open(&aws, context.catalog_id(), context.caller().clone())?;
+
+    let inventory = Inventory::take(&manifests, &catalog, &args.databases).await?;
+    let plan = plan(&inventory, &args.policy(), context.now());
+    show::print(&plan);
+    if let Some(reason) = &plan.refused {
+        tracing::warn!("{reason}");
+    }
+    let done = if args.dry_run || plan.is_empty() {
+        None
+    } else {
+        let removal = if args.via_lifecycle { Removal::Tag } else { Removal::Delete };
+        let executor = Executor {
+            manifests: &manifests,
+            catalog: &catalog,
+            context: &context,
+            databases: &args.databases,
+            removal,
+        };
+        Some(executor.carry_out(&inventory, &plan).await?)
+    };
+    if let Some(first) = done.as_ref().and_then(|done| done.failures.first()) {
+        let count = done.as_ref().map_or(0, |done| done.failures.len());
+        let message = format!(
+            "{count} objects could not be deleted, the first of them {first}: mend permissions or locks and run again"
+        );
+        return Err(Failure::new(Kind::Configuration, message));
+    }
+    Ok(GcResult::Collected(Box::new(Collected {
+        root: args.root,
+        table: inventory.table.as_ref().map(ToString::to_string),
+        dry_run: args.dry_run,
+        bytes: plan.bytes(),
+        plan,
+        done,
+    })))
+}

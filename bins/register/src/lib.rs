@@ -1,0 +1,137 @@
+//! `register`: makes a sealed run queryable in Glue as its staged table, with every partition, and without touching
+//! the live table.
+//!
+//! It creates what is missing, compares what is there, and repairs what differs, so that it can be run any number
+//! of times.
+
+mod args;
+
+use lakeward_catalog::{Catalog, Create, TableName, Update, converge, run_table};
+use lakeward_cli::Context;
+use lakeward_manifest::{ManifestUri, Phase, Registration, RunId, Sealed, parameters};
+use lakeward_outcome::{Failure, FailureExt, Kind};
+use lakeward_store::{Manifests, StoreOptions};
+use serde::Serialize;
+use serde_json::Map;
+
+pub use args::RegisterArgs;
+
+/// The result of the step.
+#[derive(Debug, Serialize)]
+pub struct RegisterResult {
+    /// The run's manifest.
+    pub manifest: ManifestUri,
+    /// The run.
+    pub run: RunId,
+    /// The live table's name in Glue.
+    pub table: String,
+    /// How far the run is.
+    pub phase: Phase,
+    /// Whether the run is live, so that there was nothing to do.
+    pub already_done: bool,
+    /// The staged table.
+    pub staged_table: String,
+    /// Its number of partitions.
+    pub partitions: usize,
+    /// Partitions that were created or repaired by this execution.
+    pub changed: usize,
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// Every [`Failure`] that `docs/PROTOCOL.md` lists for `register`, with its kind.
+pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult, Failure> {
+    let RegisterArgs { manifest: uri, .. } = args;
+    context.identify("run", &uri.run);
+    let aws = context.aws().await?;
+    let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
+    let manifests = Manifests::open(&aws, uri.root.clone(), options, context.caller().clone())?;
+    let catalog = Catalog::open(&aws, context.catalog_id(), context.caller().clone())?;
+
+    let stored = manifests.load(&uri.run).await?;
+    context.identify("table", &stored.manifest.table.glue);
+    let sealed = stored.manifest.sealed()?;
+    let live = stored.manifest.table.glue.clone();
+    let staged = live.staged(&uri.run);
+    let partitions = run_table::partitions(&sealed);
+    if stored.manifest.phase == Phase::Published {
+        tracing::info!("the run is published: nothing to do");
+        return Ok(RegisterResult {
+            manifest: uri,
+            run: stored.manifest.run.id.clone(),
+            table: live.to_string(),
+            phase: Phase::Published,
+            already_done: true,
+            staged_table: staged.to_string(),
+            partitions: partitions.len(),
+            changed: 0,
+        });
+    }
+
+    let name = TableName::from(&staged);
+    settle_table(&catalog, &name, &sealed).await.doing(|| format!("staged table {staged}"))?;
+    let have = catalog.partitions(&name).await?;
+    let plan = converge::diff(&have, &partitions);
+    let report = converge::apply(&catalog, &name, &plan).await?;
+    let changed = report.into_result(&name).doing(|| format!("partitions of {staged}"))?;
+
+    let registration = Registration {
+        at: context.now(),
+        staged: staged.clone(),
+        partitions: partitions.len() as u64,
+        extra: Map::new(),
+    };
+    let stored = manifests
+        .change(stored.clone(), |manifest| manifest.register(registration.clone(), context.stamp()))
+        .await?;
+    tracing::info!(staged = %staged, partitions = partitions.len(), changed, "registered");
+    Ok(RegisterResult {
+        manifest: uri,
+        run: stored.manifest.run.id.clone(),
+        table: live.to_string(),
+        phase: stored.manifest.phase,
+        already_done: false,
+        staged_table: staged.to_string(),
+        partitions: partitions.len(),
+        changed,
+    })
+}
+
+/// Creates the staged table, or makes the one that is there what it should be.
+async fn settle_table(catalog: &Catalog, name: &TableName, run: &Sealed<'_>) -> Result<(), Failure> {
+    let wanted = run_table::staged_definition(run);
+    let mut backoff = catalog.caller().backoff();
+    loop {
+        let ours = |table: &lakeward_catalog::Table| table.definition.differences(&wanted).is_empty();
+        let Some(found) = catalog.get_table(name).await? else {
+            match catalog.create_table(name, &wanted, ours).await? {
+                Create::Created => return Ok(()),
+                Create::AlreadyThere => continue,
+            }
+        };
+        let differences = found.definition.differences(&wanted);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        if !shows_a_staged_run(&found) {
+            let message = format!("{name} exists and was not made by lakeward: drop or rename it");
+            return Err(Failure::new(Kind::Configuration, message));
+        }
+        tracing::warn!(?differences, "the staged table is not as it should be: repairing it");
+        match catalog.update_table(&found, &wanted, ours).await? {
+            Update::Done => return Ok(()),
+            Update::Conflict => {
+                let waited = backoff.wait().await;
+                waited.map_err(|_| {
+                    Failure::new(Kind::Transient, format!("{name} kept being changed by others"))
+                })?;
+            }
+        }
+    }
+}
+
+/// A table of this name that some other tool made is nobody's to overwrite.
+fn shows_a_staged_run(table: &lakeward_catalog::Table) -> bool {
+    table.definition.parameters.get(parameters::ROLE).is_some_and(|role| role == parameters::ROLE_STAGED)
+}

@@ -1,0 +1,178 @@
+//! The `catalog` strategy: the live table's partitions are moved to the run's, batch by batch.
+//!
+//! The partition API has no version check, so the table itself is the lock: an intent in its parameters, put there
+//! by compare-and-swap, names the run and the execution that is moving partitions. A crash leaves the intent, and
+//! the same command goes on. Another run waits until the intent was not renewed for a lease; whoever holds the
+//! intent renews it long before, and stops as soon as it is no longer theirs.
+//!
+//! The last UpdateTable, which removes the intent and moves the table's own Location, comes after all partitions, so
+//! that one mark covers everything that readers may see half done.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lakeward_catalog::run_table::{self, LiveMark};
+use lakeward_catalog::{Catalog, Create, LiveTable, Table, Update, converge};
+use lakeward_manifest::{LiveState, SwapIntent, parameters};
+use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
+use tokio::sync::Mutex;
+
+use crate::{Change, PartitionCounts, Swap, live_definition, milliseconds};
+
+/// How often partitions that somebody else changed meanwhile are put right before the swap gives up.
+const ROUNDS: usize = 3;
+/// An intent is renewed when this fraction of the lease has passed.
+const RENEW_AFTER: u32 = 3;
+
+/// What a swap would do to the live table's partitions.
+pub(crate) async fn would_change(swap: &Swap<'_>, live: &LiveTable) -> Result<PartitionCounts, Failure> {
+    let want = run_table::partitions(&swap.run);
+    let have = match &live.table {
+        Some(table) => swap.catalog.partitions(&table.name).await?,
+        None => Vec::new(),
+    };
+    Ok(PartitionCounts::from(&converge::diff(&have, &want)))
+}
+
+/// Makes the live table and its partitions show the run.
+pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable, mark: &LiveMark) -> Result<Change, Failure> {
+    let Some(lock) = Lock::take(swap, live).await? else { return Ok(Change::Overtaken) };
+    let catalog = swap.catalog.with_caller(swap.catalog.caller().counting_anew());
+    let began = swap.context.now();
+    let partitions = move_partitions(swap, &catalog, &lock).await?;
+    release(swap, &catalog, mark).await?;
+    Ok(Change::Made {
+        partitions,
+        window_ms: milliseconds(began, swap.context.now()),
+        window_calls: catalog.caller().calls().total(),
+    })
+}
+
+/// Moves partitions until the catalog shows what is wanted.
+async fn move_partitions(
+    swap: &Swap<'_>,
+    catalog: &Catalog,
+    lock: &Lock<'_, '_>,
+) -> Result<PartitionCounts, Failure> {
+    let want = run_table::partitions(&swap.run);
+    let mut first = None;
+    for _ in 0..ROUNDS {
+        let have = catalog.partitions(swap.table).await?;
+        let plan = converge::diff(&have, &want);
+        let counts = *first.get_or_insert_with(|| PartitionCounts::from(&plan));
+        if plan.is_empty() {
+            return Ok(counts);
+        }
+        apply(swap, catalog, &plan, lock).await?;
+    }
+    let message = format!("partitions of {} kept being changed by others: run again", swap.table);
+    Err(Failure::new(Kind::Transient, message))
+}
+
+async fn apply(
+    swap: &Swap<'_>,
+    catalog: &Catalog,
+    plan: &converge::Plan,
+    lock: &Lock<'_, '_>,
+) -> Result<(), Failure> {
+    let held = async || lock.renew().await;
+    let puts = converge::apply_puts(catalog, swap.table, plan, held).await?;
+    puts.into_result(swap.table).doing(|| "moving partitions".to_owned())?;
+    // Only now: a reader that still plans on a partition which goes has had every chance to see the new ones.
+    let deletes = converge::apply_deletes(catalog, swap.table, plan, held).await?;
+    deletes.into_result(swap.table).doing(|| "removing partitions".to_owned())?;
+    Ok(())
+}
+
+/// The last step: the table's own Location and marks, and the end of the intent.
+async fn release(swap: &Swap<'_>, catalog: &Catalog, mark: &LiveMark) -> Result<(), Failure> {
+    let mut waits = catalog.caller().backoff();
+    loop {
+        let live = LiveTable::read(catalog, swap.table).await?;
+        check_held(swap, &live.state)?;
+        let Some(table) = &live.table else { return Err(lost(swap)) };
+        let wanted = live_definition(swap, &live, mark);
+        let is_mine = |table: &Table| {
+            let says = |name| table.definition.parameters.get(name) == wanted.parameters.get(name);
+            says(parameters::RUN) && says(parameters::PUBLISHED_AT)
+        };
+        match catalog.update_table(table, &wanted, is_mine).await? {
+            Update::Done => return Ok(()),
+            Update::Conflict => waits.wait().await.map_err(|_| lost(swap))?,
+        };
+    }
+}
+
+fn check_held(swap: &Swap<'_>, state: &LiveState) -> Result<(), Failure> {
+    let mine =
+        |intent: &SwapIntent| intent.run == *swap.run_id() && intent.execution == *swap.context.execution();
+    if state.swapping.as_ref().is_some_and(mine) { Ok(()) } else { Err(lost(swap)) }
+}
+
+fn lost(swap: &Swap<'_>) -> Failure {
+    let message = format!(
+        "the swap of run {} into {} was taken over by another execution, which puts every partition right",
+        swap.run_id(),
+        swap.table
+    );
+    Failure::new(Kind::Fenced, message)
+}
+
+/// The intent in the live table's parameters, held by this execution.
+struct Lock<'s, 'r> {
+    swap: &'s Swap<'r>,
+    renewed: Mutex<Timestamp>,
+}
+
+impl<'s, 'r> Lock<'s, 'r> {
+    /// Puts the intent into the live table if it still is as it was read; creates the table for a first version.
+    async fn take(swap: &'s Swap<'r>, live: &LiveTable) -> Result<Option<Self>, Failure> {
+        let at = swap.context.now();
+        let before = live.table.as_ref();
+        let wanted = intent_definition(swap, before, at)?;
+        let is_mine = |table: &Table| carries(table, &wanted);
+        let taken = match before {
+            Some(table) => swap.catalog.update_table(table, &wanted, is_mine).await? == Update::Done,
+            None => swap.catalog.create_table(swap.table, &wanted, is_mine).await? == Create::Created,
+        };
+        Ok(taken.then(|| Self { swap, renewed: Mutex::new(at) }))
+    }
+
+    /// Renews the intent when a good part of the lease has passed; fails when it is no longer ours.
+    async fn renew(&self) -> Result<(), Failure> {
+        let mut renewed = self.renewed.lock().await;
+        let now = self.swap.context.now();
+        let age = Duration::try_from(now.duration_since(*renewed)).unwrap_or(Duration::ZERO);
+        if age < self.swap.lease / RENEW_AFTER {
+            return Ok(());
+        }
+        let live = LiveTable::read(self.swap.catalog, self.swap.table).await?;
+        check_held(self.swap, &live.state)?;
+        let Some(table) = &live.table else { return Err(lost(self.swap)) };
+        let wanted = intent_definition(self.swap, Some(table), now)?;
+        let update = self.swap.catalog.update_table(table, &wanted, |table| carries(table, &wanted)).await?;
+        if update == Update::Done {
+            *renewed = now;
+        } else if age > self.swap.lease / 2 {
+            return Err(lost(self.swap));
+        }
+        Ok(())
+    }
+}
+
+fn intent_definition(
+    swap: &Swap<'_>,
+    before: Option<&Table>,
+    at: Timestamp,
+) -> Result<lakeward_catalog::TableDefinition, Failure> {
+    let intent = SwapIntent { run: swap.run_id().clone(), execution: swap.context.execution().clone(), at };
+    run_table::swapping_definition(&swap.run, before.map(|table| &table.definition), &intent)
+        .or_fail(Kind::Unexpected, || "writing the intent".to_owned())
+}
+
+fn carries(table: &Table, wanted: &lakeward_catalog::TableDefinition) -> bool {
+    let intent = |definition: &lakeward_catalog::TableDefinition| {
+        definition.parameters.get(parameters::SWAPPING).cloned()
+    };
+    intent(&table.definition) == intent(wanted)
+}

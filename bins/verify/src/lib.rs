@@ -1,0 +1,192 @@
+//! `verify`: proves, before anyone reads it, that what S3 and Glue hold is what the manifest says.
+//!
+//! Everything that differs is collected and listed, and the run is then marked as rejected. A call that fails is no
+//! finding: throttling, a lost connection or a missing permission end the step with their own kind and leave the run
+//! as it was, to be verified again.
+
+mod access;
+mod args;
+mod checks;
+mod error;
+mod files;
+mod findings;
+mod footer;
+mod gates;
+mod live;
+mod replica;
+mod schema;
+mod sql;
+mod staged;
+#[cfg(test)]
+mod testing;
+mod verdict;
+
+use lakeward_aws::{Backoff, RetryPolicy, SdkConfig};
+use lakeward_catalog::Catalog;
+use lakeward_cli::{Context, Unit};
+use lakeward_manifest::{CheckResult, ManifestUri, Phase, Registered, RunId};
+use lakeward_outcome::Failure;
+use lakeward_store::{Manifests, Store, StoreOptions, Stored};
+use serde::Serialize;
+
+pub use args::{GateArgs, ReplicaArgs, SqlArgs, VerifyArgs};
+use checks::Check;
+use error::VerifyError;
+use findings::Findings;
+pub use gates::Percent;
+use live::LiveVersion;
+pub use replica::ReplicaBucket;
+use sql::{Subject, View};
+
+/// The result of the step.
+#[derive(Debug, Serialize)]
+pub struct VerifyResult {
+    /// The run's manifest.
+    pub manifest: ManifestUri,
+    /// The run.
+    pub run: RunId,
+    /// The live table's name in Glue.
+    pub table: String,
+    /// How far the run is.
+    pub phase: Phase,
+    /// Whether an earlier execution had verified the run, so that this one had nothing to do.
+    pub already_done: bool,
+    /// Number of files.
+    pub files: usize,
+    /// Rows in all files.
+    pub rows: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// The gates and the user's checks, all of which hold.
+    pub checks: Vec<CheckResult>,
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// Every [`Failure`] that `docs/PROTOCOL.md` lists for `verify`, with its kind.
+pub async fn run(args: VerifyArgs, context: Context) -> Result<VerifyResult, Failure> {
+    let uri = args.manifest.clone();
+    context.identify("run", &uri.run);
+    let checks = checks::read(&args.sql.files)?;
+    if let Some(bucket) =
+        args.replica.replica_bucket.as_ref().filter(|bucket| bucket.name() == uri.root.bucket())
+    {
+        return Err(VerifyError::OwnReplica { bucket: bucket.name().to_owned() }.into());
+    }
+    let aws = context.aws().await?;
+    let manifests = Manifests::open(&aws, uri.root.clone(), own_bucket(&context), context.caller().clone())?;
+    let catalog = Catalog::open(&aws, context.catalog_id(), context.caller().clone())?;
+
+    let stored = manifests.load(&uri.run).await?;
+    context.identify("table", &stored.manifest.table.glue);
+    let registered = stored.manifest.registered()?;
+    if matches!(stored.manifest.phase, Phase::Verified | Phase::Published) {
+        tracing::info!("the run was verified before: nothing to do");
+        return result(&stored, true);
+    }
+
+    let step =
+        Verify { args: &args, aws: &aws, store: manifests.store(), catalog: &catalog, context: &context };
+    let findings = step.examine(&registered, checks).await?;
+    let verified = verdict::conclude(&manifests, &stored, &findings, || context.stamp()).await?;
+    tracing::info!(checks = findings.checks.len(), "verified");
+    result(&verified, false)
+}
+
+/// What every part of the examination uses.
+struct Verify<'a> {
+    args: &'a VerifyArgs,
+    aws: &'a SdkConfig,
+    store: &'a Store,
+    catalog: &'a Catalog,
+    context: &'a Context,
+}
+
+impl Verify<'_> {
+    async fn examine(&self, run: &Registered<'_>, checks: Vec<Check>) -> Result<Findings, Failure> {
+        let args = self.args;
+        let mut findings = Findings::default();
+        findings.differences.extend(self.files(run).await?);
+        let files_are_good = findings.is_clean();
+        let backoff = self.backoff(staged::waits(args.timeout));
+        findings.differences.extend(staged::compare(self.catalog, run, backoff).await?);
+
+        let live = self.live(run, &checks).await?;
+        findings.checks.extend(gates::check(&args.gates, run.sealed.written.rows, live.as_ref()));
+        // On broken files the SQL would fail for a reason that is not its own.
+        if files_are_good && !checks.is_empty() {
+            let subject = Subject {
+                run: run.sealed.manifest.run.clone(),
+                staged: View::of(&run.sealed),
+                live: live.map(|live| live.view),
+            };
+            findings.checks.extend(sql::run(checks, subject, &args.sql, self.aws, self.context).await?);
+        }
+        // Last, as it may wait for long; and not at all for a run that is rejected anyway.
+        if findings.is_clean() {
+            findings.differences.extend(self.replica(run).await?);
+        }
+        Ok(findings)
+    }
+
+    async fn files(&self, run: &Registered<'_>) -> Result<Vec<String>, Failure> {
+        let bar = self.context.progress("files", run.sealed.written.files.len() as u64, Unit::Items);
+        let compared =
+            files::compare(self.store, &run.sealed, self.args.concurrency.into(), || bar.add(1)).await;
+        bar.finish();
+        compared
+    }
+
+    /// The live version, if a gate or a check wants to know it.
+    async fn live(&self, run: &Registered<'_>, checks: &[Check]) -> Result<Option<LiveVersion>, Failure> {
+        if self.args.gates.max_row_change.is_none() && checks.is_empty() {
+            return Ok(None);
+        }
+        live::find(self.aws, self.catalog, run.sealed.manifest, self.context).await
+    }
+
+    async fn replica(&self, run: &Registered<'_>) -> Result<Vec<String>, Failure> {
+        let Some(bucket) = &self.args.replica.replica_bucket else { return Ok(Vec::new()) };
+        let aws = match &self.args.replica.replica_region {
+            Some(region) => self.context.aws_in(Some(region.clone())).await?,
+            None => self.aws.clone(),
+        };
+        // A replica often belongs to an account of its own: the expected owner is the table's.
+        let replica =
+            Store::open(&aws, bucket.name(), StoreOptions::default(), self.context.caller().clone())?;
+        let concurrency = self.args.concurrency.into();
+        let pair = replica::Pair { source: self.store, replica: &replica, concurrency };
+        let bar = self.context.progress("replica", run.sealed.written.files.len() as u64, Unit::Items);
+        let backoff = self.backoff(replica::waits(self.args.timeout));
+        let compared = pair.compare(&run.sealed, backoff, |settled| bar.add(settled)).await;
+        bar.finish();
+        compared
+    }
+
+    fn backoff(&self, policy: RetryPolicy) -> Backoff {
+        Backoff::new(policy, self.context.cancel().clone())
+    }
+}
+
+/// How to open a bucket that must belong to the account that the user named, if any.
+fn own_bucket(context: &Context) -> StoreOptions {
+    StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) }
+}
+
+fn result(stored: &Stored, already_done: bool) -> Result<VerifyResult, Failure> {
+    let manifest = &stored.manifest;
+    let verified = manifest.verified()?;
+    let written = verified.registered.sealed.written;
+    Ok(VerifyResult {
+        manifest: manifest.uri(),
+        run: manifest.run.id.clone(),
+        table: manifest.table.glue.to_string(),
+        phase: manifest.phase,
+        already_done,
+        files: written.files.len(),
+        rows: written.rows,
+        bytes: written.bytes,
+        checks: verified.verification.checks.clone(),
+    })
+}

@@ -1,0 +1,278 @@
+//! From flags and spec file to one job: everything decided before anything is done.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use lakeward_manifest::{Codec, Compression, Fingerprint, Request, Run, RunId, TableSpec, sha256_hex};
+use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
+use serde_json::Map;
+
+use crate::args::{QueryArgs, RunArgs, TargetArgs, parse_size};
+use crate::spec::SpecFile;
+
+/// What to do: the run, the table, the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// The run.
+    pub(crate) run: Run,
+    /// The table.
+    pub(crate) table: TableSpec,
+    /// The request, as the manifest holds it.
+    pub(crate) request: Request,
+    /// SQL to run first; not in the manifest.
+    pub(crate) init_sql: Option<String>,
+    /// A folder of extensions to load.
+    pub(crate) extension_dir: Option<PathBuf>,
+}
+
+/// A command line that says too little or too much.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error("{0} is missing: give {1}, or put {2} into the spec file")]
+    Missing(&'static str, &'static str, &'static str),
+    #[error("the query is empty")]
+    EmptyQuery,
+    #[error("--compression-level is for zstd only, not for {0}")]
+    Level(&'static str),
+    #[error("the level of zstd is 1 to 22")]
+    ZstdLevel,
+    #[error("column {0:?} is given twice in {1}")]
+    Twice(String, &'static str),
+    #[error("property {0:?} is Lakeward's own: choose another name")]
+    OwnProperty(String),
+    #[error("the name of property {0:?} has a comma: choose another")]
+    CommaInProperty(String),
+    #[error("{what} has {length} characters: Glue takes at most {max}")]
+    TooLong { what: String, length: usize, max: usize },
+    #[error("run timestamp: {0}")]
+    Run(#[from] lakeward_manifest::IdError),
+}
+
+impl Classify for JobError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+}
+
+impl Job {
+    /// Merges flags over the spec file, reads the query, and names the run.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`], saying which flag to give or to change.
+    pub(crate) fn resolve(
+        query: QueryArgs,
+        target: TargetArgs,
+        run: RunArgs,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let spec = target.spec.as_deref().map(SpecFile::read).transpose()?.unwrap_or_default();
+        let sql = read_query(&query, &spec)?;
+        let init_sql = query.init_sql.or_else(|| spec.init_sql.clone());
+        let database = query.database.or_else(|| spec.database.clone());
+        let mut variables = spec.variables.clone();
+        variables.extend(query.variables);
+        let table = resolve_table(target, spec)?;
+        let fingerprint = Fingerprint::of(&table, &sql, init_sql.as_deref(), database.as_deref(), &variables);
+        let init_sql_sha256 = init_sql.as_deref().map(|sql| sha256_hex(sql.as_bytes()));
+        let request = Request { fingerprint, sql, database, variables, init_sql_sha256, extra: Map::new() };
+        let ts = run.run_ts.unwrap_or(now);
+        let id = RunId::new(ts, run.run_key.as_ref()).map_err(JobError::from)?;
+        let run = Run { id, ts, key: run.run_key, extra: Map::new() };
+        Ok(Self { run, table, request, init_sql, extension_dir: query.extension_dir })
+    }
+}
+
+fn read_query(query: &QueryArgs, spec: &SpecFile) -> Result<String, Failure> {
+    let from_flags = query.sql.is_some() || query.sql_file.is_some();
+    let (text, file) = if from_flags { (&query.sql, &query.sql_file) } else { (&spec.sql, &spec.sql_file) };
+    let sql = match (text, file) {
+        (Some(text), _) => text.clone(),
+        (None, Some(file)) if file != Path::new("-") => std::fs::read_to_string(file)
+            .or_fail(Kind::Usage, || format!("reading the query from {}", file.display()))?,
+        (None, file) => {
+            let mut stdin = std::io::stdin();
+            if file.is_none() && stdin.is_terminal() {
+                let missing = JobError::Missing("the query", "--sql, --sql-file or standard input", "sql");
+                return Err(missing.into());
+            }
+            let mut sql = String::new();
+            stdin
+                .read_to_string(&mut sql)
+                .or_fail(Kind::Usage, || "reading the query from stdin".to_owned())?;
+            sql
+        }
+    };
+    if sql.trim().is_empty() { Err(JobError::EmptyQuery.into()) } else { Ok(sql) }
+}
+
+fn resolve_table(target: TargetArgs, spec: SpecFile) -> Result<TableSpec, Failure> {
+    let root =
+        target.table.or(spec.table).ok_or(JobError::Missing("the table's place", "--table", "table"))?;
+    let glue = target.glue_table.or(spec.glue_table).ok_or(JobError::Missing(
+        "the Glue table",
+        "--glue-table",
+        "glue_table",
+    ))?;
+    let defaults = TableSpec::new(root, glue);
+    let spec_file_size = spec.target_file_size.as_deref().map(parse_size).transpose();
+    let spec_file_size =
+        spec_file_size.map_err(anyhow::Error::msg).or_fail(Kind::Usage, || "target_file_size".to_owned())?;
+    let mut column_comments = fold_names(spec.columns);
+    column_comments.extend(fold_names(target.column_comments));
+    let mut properties = spec.properties;
+    properties.extend(target.properties);
+    let table = TableSpec {
+        format: spec.format,
+        mode: spec.mode,
+        strategy: spec.strategy,
+        partition_by: columns(target.partition_by, spec.partition_by, "partition-by")?,
+        sort_by: columns(target.sort_by, spec.sort_by, "sort-by")?,
+        compression: compression(target.compression, target.compression_level, spec.compression)?,
+        row_group_size: target.row_group_size.or(spec.row_group_size).unwrap_or(defaults.row_group_size),
+        target_file_size: target.target_file_size.or(spec_file_size).unwrap_or(defaults.target_file_size),
+        comment: target.comment.or(spec.comment),
+        column_comments,
+        properties,
+        ..defaults
+    };
+    check_texts(&table)?;
+    Ok(table)
+}
+
+fn fold_names(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(name, text)| (name.to_lowercase(), text)).collect()
+}
+
+fn columns(flag: Vec<String>, spec: Vec<String>, what: &'static str) -> Result<Vec<String>, JobError> {
+    let given = if flag.is_empty() { spec } else { flag };
+    let mut folded = Vec::with_capacity(given.len());
+    for name in given.iter().map(|name| name.trim().to_lowercase()) {
+        if folded.contains(&name) {
+            return Err(JobError::Twice(name, what));
+        }
+        folded.push(name);
+    }
+    Ok(folded)
+}
+
+fn compression(codec: Option<Codec>, level: Option<u8>, spec: Compression) -> Result<Compression, JobError> {
+    let kept = if codec.is_none_or(|codec| codec == spec.codec) { spec.level } else { None };
+    let compression = Compression { codec: codec.unwrap_or(spec.codec), level: level.or(kept) };
+    match (compression.codec, compression.level) {
+        (Codec::Zstd, Some(0 | 23..)) => Err(JobError::ZstdLevel),
+        (Codec::Zstd, _) | (_, None) => Ok(compression),
+        (codec, Some(_)) => Err(JobError::Level(codec.name())),
+    }
+}
+
+/// Glue's limits, so that a comment does not fail the run after the query has been paid for.
+fn check_texts(table: &TableSpec) -> Result<(), JobError> {
+    const COMMENT: usize = 255;
+    const DESCRIPTION: usize = 2048;
+    if let Some(own) =
+        table.properties.keys().find(|name| name.starts_with(lakeward_manifest::parameters::PREFIX))
+    {
+        return Err(JobError::OwnProperty(own.clone()));
+    }
+    // Lakeward remembers which properties it has set as a comma-separated list.
+    if let Some(name) = table.properties.keys().find(|name| name.contains(',')) {
+        return Err(JobError::CommaInProperty(name.clone()));
+    }
+    let description = table.comment.iter().map(|text| ("the table's comment".to_owned(), text, DESCRIPTION));
+    let comments =
+        table.column_comments.iter().map(|(name, text)| (format!("the comment of {name}"), text, COMMENT));
+    let names = table.properties.keys().map(|name| (format!("the name of property {name}"), name, 255));
+    let too_long = description.chain(comments).chain(names).find_map(|(what, text, max)| {
+        let length = text.chars().count();
+        (length > max).then_some(JobError::TooLong { what, length, max })
+    });
+    too_long.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(sql: &str) -> QueryArgs {
+        QueryArgs { sql: Some(sql.into()), ..QueryArgs::default() }
+    }
+
+    fn target() -> TargetArgs {
+        TargetArgs {
+            table: Some("s3://lake/orders/".parse().unwrap()),
+            glue_table: Some("shop.orders".parse().unwrap()),
+            ..TargetArgs::default()
+        }
+    }
+
+    fn resolve(query: QueryArgs, target: TargetArgs) -> Result<Job, Failure> {
+        Job::resolve(query, target, RunArgs::default(), "2026-05-19T06:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn flags_win_over_the_spec_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = folder.path().join("orders.yaml");
+        std::fs::write(
+            &spec,
+            "table: s3://lake/other/\nsql_file: q.sql\npartition_by: [a]\nvariables: {x: '1', y: '1'}\n\
+             compression: {codec: zstd, level: 9}\n",
+        )
+        .unwrap();
+        std::fs::write(folder.path().join("q.sql"), "SELECT 2 AS a, 3 AS b").unwrap();
+        let query = QueryArgs { variables: vec![("x".into(), "2".into())], ..QueryArgs::default() };
+        let target = TargetArgs { spec: Some(spec), partition_by: vec!["B".into()], ..target() };
+        let job = resolve(query, target).unwrap();
+        assert_eq!(job.request.sql, "SELECT 2 AS a, 3 AS b");
+        assert_eq!(job.table.root.to_string(), "s3://lake/orders/");
+        assert_eq!(job.table.partition_by, ["b"]);
+        assert_eq!(job.table.compression.level, Some(9));
+        assert_eq!(job.request.variables["x"], "2");
+        assert_eq!(job.request.variables["y"], "1");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_flag_to_give() {
+        let error = resolve(query("SELECT 1"), TargetArgs::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.message().contains("--table"), "{error}");
+    }
+
+    #[test]
+    fn the_same_request_has_the_same_fingerprint_and_any_other_has_another() {
+        let fingerprint = |query, target| resolve(query, target).unwrap().request.fingerprint;
+        let base = fingerprint(query("SELECT 1"), target());
+        assert_eq!(base, fingerprint(query("SELECT 1\n"), target()));
+        assert_ne!(base, fingerprint(query("SELECT 2"), target()));
+        assert_ne!(
+            base,
+            fingerprint(query("SELECT 1"), TargetArgs { sort_by: vec!["a".into()], ..target() })
+        );
+        let with_init = QueryArgs { init_sql: Some("SET x = 1".into()), ..query("SELECT 1") };
+        assert_ne!(base, fingerprint(with_init, target()));
+    }
+
+    #[test]
+    fn init_sql_is_known_to_the_manifest_by_its_hash_only() {
+        let secret =
+            QueryArgs { init_sql: Some("CREATE SECRET (KEY_ID 'planted')".into()), ..query("SELECT 1") };
+        let job = resolve(secret, target()).unwrap();
+        assert!(!serde_json::to_string(&job.request).unwrap().contains("planted"));
+    }
+
+    #[test]
+    fn what_glue_would_refuse_later_is_refused_now() {
+        let refused = |target| resolve(query("SELECT 1"), target).unwrap_err().message();
+        let comments = vec![("a".to_owned(), "x".repeat(256))];
+        assert!(refused(TargetArgs { column_comments: comments, ..target() }).contains("at most 255"));
+        let properties = vec![("lakeward.run".to_owned(), "x".to_owned())];
+        assert!(refused(TargetArgs { properties, ..target() }).contains("Lakeward's own"));
+        assert!(
+            refused(TargetArgs { partition_by: vec!["a".into(), "A".into()], ..target() }).contains("twice")
+        );
+        let level = TargetArgs { compression: Some(Codec::Snappy), compression_level: Some(3), ..target() };
+        assert!(refused(level).contains("zstd only"));
+    }
+}

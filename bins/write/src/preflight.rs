@@ -1,0 +1,97 @@
+//! What the run needs, checked before anything costly: conditional writes, the Glue database, a root that is this
+//! table's own, a live table that the run can be published to.
+
+use lakeward_aws::SdkConfig;
+use lakeward_catalog::{Catalog, CatalogError, LiveTable, Table, TableName};
+use lakeward_cli::Context;
+use lakeward_manifest::{AttemptId, Column, GlueName, ManifestUri, RunId, TableRoot};
+use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
+use lakeward_store::{Manifests, Prefix, probe_conditional_writes};
+
+use crate::job::Job;
+
+/// A root or table that belongs to something else.
+#[derive(Debug, thiserror::Error)]
+enum Occupied {
+    #[error("{root} belongs to glue table {owner} (see {manifest}): give each table a root of its own")]
+    OtherTable { root: TableRoot, owner: GlueName, manifest: ManifestUri },
+    #[error("{root} overlaps glue table {table} at {location}: readers of one would see files of the other")]
+    Overlap { root: TableRoot, table: TableName, location: String },
+}
+
+impl Classify for Occupied {
+    fn kind(&self) -> Kind {
+        Kind::Configuration
+    }
+}
+
+/// Checks everything that can be known before the query is planned. Gives the catalog for the rest.
+pub(crate) async fn check(
+    aws: &SdkConfig,
+    manifests: &Manifests,
+    job: &Job,
+    attempt: &AttemptId,
+    context: &Context,
+) -> Result<Catalog, Failure> {
+    let catalog = Catalog::open(aws, context.catalog_id(), context.caller().clone())?;
+    let glue = &job.table.glue;
+    if !catalog.database_exists(glue.database()).await? {
+        return Err(CatalogError::NoSuchDatabase { database: glue.database().to_owned() }.into());
+    }
+    check_overlap(&catalog, job).await?;
+    let runs: Prefix =
+        job.table.root.runs_prefix().parse().or_fail(Kind::Unexpected, || "the table's root".to_owned())?;
+    check_owner(manifests, job, &runs).await?;
+    probe_conditional_writes(manifests.store(), &runs, attempt.as_str()).await?;
+    Ok(catalog)
+}
+
+/// Checks that the live table, if there is one, can show a run with these partition keys.
+pub(crate) async fn check_live_table(catalog: &Catalog, job: &Job, keys: &[Column]) -> Result<(), Failure> {
+    let name = TableName::from(&job.table.glue);
+    let live = LiveTable::read(catalog, &name).await?;
+    live.check_may_show(keys, true)?;
+    if live.is_foreign() {
+        tracing::warn!(table = %name, "the live table was not made by lakeward: lakeward-swap will need --adopt");
+    }
+    Ok(())
+}
+
+/// The newest run under the root must be of this very table: two tables that share a root would delete each
+/// other's versions.
+async fn check_owner(manifests: &Manifests, job: &Job, runs: &Prefix) -> Result<(), Failure> {
+    let folders = manifests.store().list_folders(runs).await?;
+    let Some(newest) = folders.iter().rev().find_map(|folder| folder.name().parse::<RunId>().ok()) else {
+        return Ok(());
+    };
+    let Some(stored) = manifests.find(&newest).await? else { return Ok(()) };
+    let owner = &stored.manifest.table.glue;
+    if *owner == job.table.glue {
+        return Ok(());
+    }
+    let (root, manifest) = (job.table.root.clone(), stored.manifest.uri());
+    Err(Occupied::OtherTable { root, owner: owner.clone(), manifest }.into())
+}
+
+/// No other table of the database may lie above or under the root.
+async fn check_overlap(catalog: &Catalog, job: &Job) -> Result<(), Failure> {
+    let glue = &job.table.glue;
+    let tables = match catalog.tables(glue.database()).await {
+        Ok(tables) => tables,
+        Err(error @ CatalogError::Denied { .. }) => {
+            tracing::warn!(%error, "it cannot be checked whether another table lies at this root");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let own = |table: &Table| table.name.table == glue.table() || glue.is_staged_name(&table.name.table);
+    for table in tables.iter().filter(|table| !own(table)) {
+        let Some(location) = &table.definition.location else { continue };
+        let above = job.table.root.to_string().starts_with(&format!("{}/", location.trim_end_matches('/')));
+        if above || job.table.root.contains(location) {
+            let (root, table, location) = (job.table.root.clone(), table.name.clone(), location.clone());
+            return Err(Occupied::Overlap { root, table, location }.into());
+        }
+    }
+    Ok(())
+}

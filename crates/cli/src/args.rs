@@ -1,0 +1,91 @@
+//! Arguments that every step takes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, ValueEnum};
+use jiff::SignedDuration;
+
+/// How logs are written to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON lines elsewhere.
+    Auto,
+    /// Text.
+    Text,
+    /// JSON lines.
+    Json,
+}
+
+/// Arguments that every step takes. AWS itself is configured as for any SDK: the `AWS_*` variables, profiles,
+/// IRSA, Pod Identity, `AWS_ENDPOINT_URL`.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct CommonArgs {
+    /// Also write the result, one line of JSON, to this file (Argo output parameter, Airflow XCom)
+    #[arg(long, value_name = "FILE", env = "LAKEWARD_RESULT_PATH")]
+    pub result_path: Option<PathBuf>,
+
+    /// Form of the logs on stderr
+    #[arg(long, value_enum, default_value = "auto", env = "LAKEWARD_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+
+    /// Which logs: a level, or directives such as `info,lakeward_store=debug`
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "LAKEWARD_LOG")]
+    pub(crate) log_level: String,
+
+    /// AWS Region, when not the configured one
+    #[arg(long, env = "LAKEWARD_REGION")]
+    pub region: Option<String>,
+
+    /// How long to go on trying while S3 or Glue throttles or cannot be reached
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = parse_duration, env = "LAKEWARD_PATIENCE")]
+    pub patience: Duration,
+
+    /// Refuse a bucket that belongs to another AWS account than this one (12 digits)
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, env = "LAKEWARD_EXPECTED_BUCKET_OWNER")]
+    pub expected_bucket_owner: Option<String>,
+
+    /// The AWS account whose Glue Data Catalog to use, when not the caller's own (12 digits)
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, env = "LAKEWARD_CATALOG_ID")]
+    pub catalog_id: Option<String>,
+}
+
+/// The arguments of one step.
+pub trait StepArgs: Parser {
+    /// The arguments that every step takes.
+    fn common(&self) -> &CommonArgs;
+}
+
+/// Parses `90s`, `15m`, `4h`, `24h`, `1h 30m`.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let malformed = || format!("{text:?} is not a duration such as 90s, 15m or 24h");
+    let signed: SignedDuration = text.parse().map_err(|_| malformed())?;
+    Duration::try_from(signed).map_err(|_| malformed())
+}
+
+fn parse_account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not an AWS account id of 12 digits"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_people_write_them() {
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("24h"), Ok(Duration::from_hours(24)));
+        assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_mins(90)));
+        for bad in ["", "5", "-5m", "soon"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a step's code is given besides its arguments.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lakeward_aws::{Caller, Cancel, RetryPolicy, SdkConfig};
+use lakeward_manifest::{ExecutionId, Stamp, Step};
+use lakeward_outcome::Failure;
+
+use crate::args::CommonArgs;
+use crate::clock::{Clock, Ids};
+use crate::logs::Identity;
+use crate::progress::{Bar, Unit};
+
+/// Clock, ids, AWS, and the identity that logs carry. Made once for each execution.
+#[derive(Clone)]
+pub struct Context {
+    step: Step,
+    execution: ExecutionId,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    caller: Caller,
+    identity: Identity,
+    region: Option<String>,
+    expected_bucket_owner: Option<String>,
+    catalog_id: Option<String>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        step: Step,
+        common: &CommonArgs,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        identity: Identity,
+    ) -> Self {
+        let policy = RetryPolicy { patience: common.patience, ..RetryPolicy::default() };
+        Self {
+            step,
+            execution: ExecutionId::from_random(ids.random()),
+            clock,
+            ids,
+            caller: Caller::new(policy, Cancel::new()),
+            identity,
+            region: common.region.clone(),
+            expected_bucket_owner: common.expected_bucket_owner.clone(),
+            catalog_id: common.catalog_id.clone(),
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// 128 random bits.
+    pub fn random(&self) -> u128 {
+        self.ids.random()
+    }
+
+    /// This execution's own id.
+    pub const fn execution(&self) -> &ExecutionId {
+        &self.execution
+    }
+
+    /// The stamp of a change that is made now.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { at: self.now(), step: self.step, execution: self.execution.clone() }
+    }
+
+    /// Makes calls to AWS: retries, counts, stops at SIGTERM.
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The flag that SIGTERM raises.
+    pub const fn cancel(&self) -> &Cancel {
+        self.caller.cancel()
+    }
+
+    /// The account that must own the buckets, if the user named one.
+    pub fn expected_bucket_owner(&self) -> Option<&str> {
+        self.expected_bucket_owner.as_deref()
+    }
+
+    /// The account whose Glue Data Catalog is used, when not the caller's own.
+    pub fn catalog_id(&self) -> Option<&str> {
+        self.catalog_id.as_deref()
+    }
+
+    /// The AWS configuration as the SDK finds it.
+    ///
+    /// # Errors
+    /// No Region or no credentials: [`Kind::Configuration`](lakeward_outcome::Kind::Configuration).
+    pub async fn aws(&self) -> Result<SdkConfig, Failure> {
+        self.aws_in(self.region.clone()).await
+    }
+
+    /// The AWS configuration for another Region.
+    ///
+    /// # Errors
+    /// As [`Context::aws`].
+    pub async fn aws_in(&self, region: Option<String>) -> Result<SdkConfig, Failure> {
+        Ok(lakeward_aws::load(lakeward_aws::Options { region, app_name: self.step.binary() }).await?)
+    }
+
+    /// Names the table, run or attempt in every log line from here on.
+    pub fn identify(&self, field: &'static str, value: &impl ToString) {
+        self.identity.set(field, value.to_string());
+    }
+
+    /// A progress bar, shown on a terminal only.
+    pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Bar {
+        Bar::new(what, total, unit)
+    }
+}

@@ -1,0 +1,8 @@
+//! DuckDB SQL as text, without DuckDB: quoting, and views over published files. Apart from the engine, so that steps
+//! which never run a query need not link a database.
+
+mod quote;
+mod view;
+
+pub use quote::{identifier, identifiers, literal};
+pub use view::{FileColumn, select_from_files, view_over_files, view_over_run};

@@ -1,0 +1,69 @@
+use lakeward_aws::testing::{Reply, Script};
+
+use super::*;
+use crate::testing::store;
+
+fn object(key: &str, version: Option<&str>) -> ObjectId {
+    ObjectId { key: key.to_owned(), version_id: version.map(str::to_owned) }
+}
+
+fn answer(errors: &str) -> Reply {
+    Reply::new(200, format!("<DeleteResult>{errors}</DeleteResult>"))
+}
+
+fn error(key: &str, code: &str) -> String {
+    format!("<Error><Key>{key}</Key><Code>{code}</Code><Message>about {code}</Message></Error>")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_keys_go_in_each_call() {
+    let script = Script::answering(|_| answer(""));
+    let objects = (0..2500).map(|n| object(&format!("a/{n}"), None)).collect();
+    let deleted = store(&script).delete_many(objects).await.unwrap();
+    assert_eq!(deleted, Deleted { count: 2500, failures: Vec::new() });
+    let mut sizes: Vec<_> = script.seen().iter().map(|seen| seen.body.matches("<Key>").count()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [500, 1000, 1000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_delete_needs_no_call() {
+    let script = Script::in_order([]);
+    assert_eq!(store(&script).delete_many(Vec::new()).await.unwrap(), Deleted::default());
+    assert!(script.seen().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_s3_was_too_busy_for_are_tried_again_and_refused_ones_are_told() {
+    let first = error("a/2", "SlowDown") + &error("a/3", "AccessDenied");
+    let script = Script::in_order([answer(&first), answer("")]);
+    let objects = ["a/1", "a/2", "a/3"].map(|key| object(key, None)).to_vec();
+    let deleted = store(&script).delete_many(objects).await.unwrap();
+    assert_eq!(deleted.count, 2);
+    let refused = Failure {
+        object: object("a/3", None),
+        code: "AccessDenied".into(),
+        message: "about AccessDenied".into(),
+    };
+    assert_eq!(deleted.failures, [refused]);
+    let again = &script.seen()[1].body;
+    assert!(again.contains("a/2") && !again.contains("a/1") && !again.contains("a/3"), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_stay_throttled_are_told_in_the_end() {
+    let script = Script::answering(|_| answer(&error("a/1", "SlowDown")));
+    let deleted = store(&script).delete_many(vec![object("a/1", None)]).await.unwrap();
+    assert_eq!((deleted.count, deleted.failures.len()), (0, 1));
+    assert!(script.seen().len() > 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_versions_of_one_key_are_told_apart() {
+    let failed = "<Error><Key>a/1</Key><VersionId>v2</VersionId><Code>AccessDenied</Code></Error>";
+    let script = Script::in_order([answer(failed)]);
+    let objects = vec![object("a/1", Some("v1")), object("a/1", Some("v2"))];
+    let deleted = store(&script).delete_many(objects).await.unwrap();
+    assert_eq!(deleted.count, 1);
+    assert_eq!(deleted.failures[0].object, object("a/1", Some("v2")));
+}

@@ -1,0 +1,81 @@
+//! The project's own tasks: `cargo xtask demo`, `cargo xtask test` and what they need.
+//!
+//! Each command does all of its own set-up, so that a bare machine with Rust, a C compiler, Python 3 and
+//! npm is enough. Downloads and the target folder live in a cache under the home folder, shared between
+//! clones: only the first build pays.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing to a terminal is what this program does"
+)]
+
+mod checks;
+mod components;
+mod demo;
+mod duckdb;
+mod fetch;
+mod layout;
+mod local_lake;
+mod pins;
+mod process;
+mod report;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::layout::Layout;
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  demo           publish the example data to a local lake, mishaps included
+  test           everything that has to pass before a change lands
+  test --full    the same, then against components that others wrote (installed into the cache)
+  lint           only rustfmt and clippy
+  deny           licences, bans and sources of all dependencies
+  setup          fetch DuckDB, so that plain cargo commands work too
+  setup --full   fetch what `test --full` needs as well
+  cargo <args>   run cargo with the target folder and settings of the commands above
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<ExitCode> {
+    match arguments {
+        [] | ["help" | "--help" | "-h"] => print!("{USAGE}"),
+        ["demo"] => demo::run(&prepare()?)?,
+        ["test"] => checks::test(&prepare()?)?,
+        ["test", "--full"] => checks::test_full(&prepare()?)?,
+        ["lint"] => checks::lint(&prepare()?)?,
+        ["deny"] => checks::deny(&prepare()?)?,
+        ["setup"] => drop(prepare()?),
+        ["setup", "--full"] => drop(components::install(prepare()?.layout())?),
+        ["cargo", rest @ ..] => process::run(prepare()?.cargo().args(rest))?,
+        unknown => {
+            eprint!("error: no such command: {}\n\n{USAGE}", unknown.join(" "));
+            return Ok(ExitCode::from(2));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches what every build needs and takes the target folder.
+fn prepare() -> Result<Workspace> {
+    let layout = Layout::from_environment()?;
+    duckdb::install(&layout)?;
+    Workspace::open(layout)
+}
