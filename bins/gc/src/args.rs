@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
+use clap::builder::FalseyValueParser;
 use lakeward_cli::{CommonArgs, StepArgs, parse_duration};
 use lakeward_manifest::TableRoot;
 
@@ -36,11 +37,11 @@ pub struct GcArgs {
     pub reader_grace: Duration,
 
     /// Print the plan and change nothing
-    #[arg(long, env = "LAKEWARD_DRY_RUN")]
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "LAKEWARD_DRY_RUN")]
     pub dry_run: bool,
 
     /// Tag retired objects instead of deleting them; a lifecycle rule then expires them (--lifecycle-rule)
-    #[arg(long, env = "LAKEWARD_VIA_LIFECYCLE")]
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "LAKEWARD_VIA_LIFECYCLE")]
     pub via_lifecycle: bool,
 
     /// Print an S3 lifecycle rule that is safe for this table, and do nothing else

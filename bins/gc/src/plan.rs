@@ -341,3 +341,7 @@ impl Judge<'_> {
 fn sum<'f>(folders: impl Iterator<Item = &'f AttemptFolder>) -> (u64, u64) {
     folders.fold((0, 0), |(objects, bytes), folder| (objects + folder.objects, bytes + folder.bytes))
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::builder::FalseyValueParser;
 use lakeward_cli::{CommonArgs, StepArgs, parse_duration};
 use lakeward_manifest::{ManifestUri, RootError, RunId, TableRoot};
 
@@ -23,11 +24,11 @@ pub struct SwapArgs {
     pub to: Option<RunId>,
 
     /// Print what would change, and change nothing
-    #[arg(long, env = "LAKEWARD_DRY_RUN")]
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "LAKEWARD_DRY_RUN")]
     pub dry_run: bool,
 
     /// Take over a live table that Lakeward did not make
-    #[arg(long, env = "LAKEWARD_ADOPT")]
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "LAKEWARD_ADOPT")]
     pub adopt: bool,
 
     /// Write the SQL of a DuckDB view over the published files to this file

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lakeward_catalog::run_table::{self, LiveMark};
-use lakeward_catalog::{Catalog, Create, LiveTable, Table, Update, converge};
+use lakeward_catalog::{Catalog, Create, LiveTable, Partition, Table, Update, converge};
 use lakeward_manifest::{LiveState, SwapIntent, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use tokio::sync::Mutex;
@@ -37,9 +37,13 @@ pub(crate) async fn would_change(swap: &Swap<'_>, live: &LiveTable) -> Result<Pa
 /// Makes the live table and its partitions show the run.
 pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable, mark: &LiveMark) -> Result<Change, Failure> {
     let Some(lock) = Lock::take(swap, live).await? else { return Ok(Change::Overtaken) };
+    let want = run_table::partitions(&swap.run);
+    let plan = converge::diff(&swap.catalog.partitions(swap.table).await?, &want);
+    let partitions = PartitionCounts::from(&plan);
+    // From here to the last UpdateTable readers may see partitions of either version.
     let catalog = swap.catalog.with_caller(swap.catalog.caller().counting_anew());
     let began = swap.context.now();
-    let partitions = move_partitions(swap, &catalog, &lock).await?;
+    move_partitions(swap, &catalog, &lock, plan, &want).await?;
     release(swap, &catalog, mark).await?;
     Ok(Change::Made {
         partitions,
@@ -48,22 +52,24 @@ pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable, mark: &LiveMark) -
     })
 }
 
-/// Moves partitions until the catalog shows what is wanted.
+/// Moves partitions until the catalog shows what is wanted: a swap that was taken over may still have had a batch
+/// in flight.
 async fn move_partitions(
     swap: &Swap<'_>,
     catalog: &Catalog,
     lock: &Lock<'_, '_>,
-) -> Result<PartitionCounts, Failure> {
-    let want = run_table::partitions(&swap.run);
-    let mut first = None;
+    mut plan: converge::Plan,
+    want: &[Partition],
+) -> Result<(), Failure> {
     for _ in 0..ROUNDS {
-        let have = catalog.partitions(swap.table).await?;
-        let plan = converge::diff(&have, &want);
-        let counts = *first.get_or_insert_with(|| PartitionCounts::from(&plan));
         if plan.is_empty() {
-            return Ok(counts);
+            return Ok(());
         }
         apply(swap, catalog, &plan, lock).await?;
+        plan = converge::diff(&catalog.partitions(swap.table).await?, want);
+    }
+    if plan.is_empty() {
+        return Ok(());
     }
     let message = format!("partitions of {} kept being changed by others: run again", swap.table);
     Err(Failure::new(Kind::Transient, message))

@@ -1,8 +1,4 @@
 //! The command line of `lakeward-verify`.
-#![expect(
-    clippy::doc_markdown,
-    reason = "these comments are the help text, which shows backticks as they are"
-)]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +7,7 @@ use clap::Parser;
 use clap::builder::FalseyValueParser;
 use lakeward_cli::{CommonArgs, StepArgs, parse_duration};
 use lakeward_manifest::ManifestUri;
+use lakeward_session::EngineArgs;
 
 use crate::gates::Percent;
 use crate::replica::ReplicaBucket;
@@ -40,6 +37,9 @@ pub struct VerifyArgs {
     /// The user's own checks.
     #[command(flatten)]
     pub sql: SqlArgs,
+    /// What DuckDB may use for them.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// The second bucket.
     #[command(flatten)]
     pub replica: ReplicaArgs,
@@ -71,7 +71,7 @@ pub struct GateArgs {
     pub max_row_change: Option<Percent>,
 }
 
-/// SQL checks, and what DuckDB may use for them.
+/// SQL checks.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "SQL checks")]
 pub struct SqlArgs {
@@ -79,22 +79,6 @@ pub struct SqlArgs {
     /// view `staged`, the live version as `live`, and the variables run_ts and run_id. May be repeated
     #[arg(long = "check", value_name = "FILE", env = "LAKEWARD_CHECKS", value_delimiter = '\n')]
     pub files: Vec<PathBuf>,
-
-    /// A folder of *.duckdb_extension files to load, for machines without Internet
-    #[arg(long, value_name = "DIR", env = "LAKEWARD_EXTENSION_DIR")]
-    pub extension_dir: Option<PathBuf>,
-
-    /// A folder for what DuckDB spills [default: the system's temporary folder]
-    #[arg(long, value_name = "DIR", env = "LAKEWARD_SCRATCH")]
-    pub scratch: Option<PathBuf>,
-
-    /// DuckDB's memory limit, such as 6GiB [default: the container's limit]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, env = "LAKEWARD_MEMORY_LIMIT")]
-    pub memory_limit: Option<u64>,
-
-    /// DuckDB's threads [default: the container's CPU limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024), env = "LAKEWARD_THREADS")]
-    pub threads: Option<u64>,
 }
 
 /// Another bucket that must have the files too.
@@ -108,14 +92,6 @@ pub struct ReplicaArgs {
     /// The replica bucket's Region, when not the table's
     #[arg(long, value_name = "REGION", requires = "replica_bucket", env = "LAKEWARD_REPLICA_REGION")]
     pub replica_region: Option<String>,
-}
-
-/// Bytes, from `1000000`, `256MiB`, `1GB`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    match text.parse::<bytesize::ByteSize>() {
-        Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
-        _ => Err(format!("{text:?} is not a size such as 256MiB")),
-    }
 }
 
 #[cfg(test)]
@@ -154,7 +130,7 @@ mod tests {
         assert!(args.gates.allow_empty);
         assert_eq!(args.gates.max_row_change, "12.5".parse().ok());
         assert_eq!(args.sql.files, [PathBuf::from("a.sql"), PathBuf::from("b.sql")]);
-        assert_eq!(args.sql.memory_limit, Some(1 << 30));
+        assert_eq!(args.engine.memory_limit, Some(1 << 30));
         assert_eq!(args.replica.replica_region.as_deref(), Some("eu-west-1"));
     }
 

@@ -4,7 +4,6 @@
 //! finding: throttling, a lost connection or a missing permission end the step with their own kind and leave the run
 //! as it was, to be verified again.
 
-mod access;
 mod args;
 mod checks;
 mod error;
@@ -121,7 +120,7 @@ impl Verify<'_> {
                 staged: View::of(&run.sealed),
                 live: live.map(|live| live.view),
             };
-            findings.checks.extend(sql::run(checks, subject, &args.sql, self.aws, self.context).await?);
+            findings.checks.extend(sql::run(checks, subject, &args.engine, self.aws, self.context).await?);
         }
         // Last, as it may wait for long; and not at all for a run that is rejected anyway.
         if findings.is_clean() {

@@ -2,13 +2,12 @@
 
 use lakeward_aws::SdkConfig;
 use lakeward_cli::Context;
-use lakeward_engine::{EngineError, FileColumn, Limits, S3Access, S3Secrets, Session, SessionOptions};
+use lakeward_engine::{EngineError, FileColumn, S3Access, S3Secrets, Session, SessionOptions};
 use lakeward_manifest::{CheckResult, Run, Sealed};
 use lakeward_outcome::{Classify, Failure, FailureExt, Kind, ResultExt};
+use lakeward_session::{EngineArgs, Renewal, blocking, s3_access};
 use serde_json::Map;
 
-use crate::access;
-use crate::args::SqlArgs;
 use crate::checks::Check;
 use crate::error::VerifyError;
 
@@ -28,17 +27,8 @@ impl View {
     /// The view over all files of a run.
     pub(crate) fn of(run: &Sealed<'_>) -> Self {
         let root = &run.manifest.table.root;
-        let column = |column: &lakeward_manifest::Column, partition: bool| FileColumn {
-            name: column.name.clone(),
-            duckdb_type: column.duckdb_type.clone(),
-            partition,
-        };
-        let data = run.written.columns.iter().map(|data| column(data, false));
-        let keys = run.written.partition_columns.iter().map(|key| column(key, true));
-        Self {
-            files: run.written.files.iter().map(|file| root.uri(&run.key(file))).collect(),
-            columns: data.chain(keys).collect(),
-        }
+        let files = run.written.files.iter().map(|file| root.uri(&run.key(file))).collect();
+        Self { files, columns: lakeward_sql::columns_of_run(run) }
     }
 }
 
@@ -63,42 +53,37 @@ impl Subject {
 pub(crate) async fn run(
     checks: Vec<Check>,
     subject: Subject,
-    args: &SqlArgs,
+    args: &EngineArgs,
     aws: &SdkConfig,
     context: &Context,
 ) -> Result<Vec<CheckResult>, Failure> {
-    let parent = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let parent = args.scratch_parent();
     let scratch = tempfile::Builder::new()
         .prefix(&format!("lakeward-{}", context.execution().as_str()))
         .rand_bytes(0)
         .tempdir_in(&parent)
         .or_fail(Kind::Configuration, || format!("creating a folder in {} (--scratch)", parent.display()))?;
-    let threads = args.threads.and_then(|threads| usize::try_from(threads).ok());
-    let options = SessionOptions {
-        limits: Limits::detect(0).overridden(args.memory_limit, threads),
-        scratch: scratch.path().to_owned(),
-        extension_dir: args.extension_dir.clone(),
-    };
+    let options = args.options(scratch.path().to_owned(), 0);
     let remote = subject.views().any(|(_, view)| !view.files.is_empty());
-    let access = if remote { Some(access::s3(aws).await?) } else { None };
+    let access = if remote { Some(s3_access(aws).await?) } else { None };
     let opened = blocking(move || open(options, &subject, access.as_ref()));
-    let (session, secrets) = opened.await?.doing(|| "preparing the SQL checks".to_owned())?;
+    let (session, secrets) = opened.await.doing(|| "preparing the SQL checks".to_owned())?;
 
-    let renewing = secrets.map(|secrets| tokio::spawn(access::renew(aws.clone(), secrets)));
+    let _renewal = Renewal::start(aws.clone(), secrets);
     let interrupt = session.cancel();
-    let mut counting = tokio::task::spawn_blocking(move || count(&session, &checks));
-    let counted = tokio::select! {
-        counted = &mut counting => counted.or_fail(Kind::Unexpected, crashed)?,
+    let counting = blocking(move || count(&session, &checks));
+    tokio::select! {
+        counted = counting => counted,
         () = context.cancel().cancelled() => {
             // Waits until DuckDB has stopped, so that it does not use the scratch folder while that is removed.
-            blocking(move || interrupt.cancel()).await?;
+            let stopped = move || {
+                interrupt.cancel();
+                Ok::<(), Failure>(())
+            };
+            blocking(stopped).await?;
             Err(VerifyError::Stopped.into())
         }
-    };
-    if let Some(renewing) = renewing {
-        renewing.abort();
     }
-    counted
 }
 
 /// A database in which the checks only have to be run.
@@ -107,17 +92,7 @@ fn open(
     subject: &Subject,
     access: Option<&S3Access>,
 ) -> Result<(Session, Option<S3Secrets>), Failure> {
-    let session = Session::open(options)?;
-    session.load_extensions()?;
-    let secrets = match access {
-        Some(access) => {
-            session.require_httpfs()?;
-            let secrets = session.s3_secrets()?;
-            secrets.set(access)?;
-            Some(secrets)
-        }
-        None => None,
-    };
+    let (session, secrets) = lakeward_session::open(options, access)?;
     session.set_timestamp_variable("run_ts", subject.run.ts)?;
     session.set_variable("run_id", subject.run.id.as_str())?;
     for (name, view) in subject.views() {
@@ -162,13 +137,4 @@ fn not_the_data(error: EngineError) -> Failure {
         Kind::Rejected => Failure::from_error(Kind::Unexpected, error),
         _ => error.into(),
     }
-}
-
-/// Runs DuckDB's synchronous work off the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.or_fail(Kind::Unexpected, crashed)
-}
-
-fn crashed() -> String {
-    "the thread that runs DuckDB crashed".to_owned()
 }

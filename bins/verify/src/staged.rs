@@ -1,5 +1,6 @@
 //! The staged table: what Glue shows of the run, against what the manifest says.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lakeward_aws::{Backoff, End, RetryPolicy};
@@ -89,9 +90,12 @@ fn partition_differences(
 ) -> Vec<String> {
     let plan = converge::diff(found, wanted);
     let missing = plan.create.iter().map(|lost| format!("partition {:?} is missing", lost.values));
+    let places: BTreeMap<&[String], &str> = found
+        .iter()
+        .map(|found| (found.partition.values.as_slice(), found.partition.location.as_str()))
+        .collect();
     let different = plan.update.iter().map(|other| {
-        let place = found.iter().find(|found| found.partition.values == other.values);
-        let place = place.map_or("", |found| found.partition.location.as_str());
+        let place = places.get(other.values.as_slice()).copied().unwrap_or_default();
         if place == other.location {
             format!(
                 "partition {:?} has other columns, format or statistics than were registered",

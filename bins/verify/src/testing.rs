@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lakeward_aws::testing::{Reply, Script, Seen, caller};
 use lakeward_aws::{Backoff, Cancel, RetryPolicy};
 use lakeward_catalog::Catalog;
-use lakeward_engine::{Compression, ExportOptions, Limits, Plan, Session, SessionOptions, TableShape};
+use lakeward_engine::{ExportOptions, Limits, Plan, Session, SessionOptions, TableShape};
 use lakeward_manifest::{
     AttemptId, Column, DataFile, ExecutionId, Fingerprint, Manifest, PartitionValue, Registration, Request,
     Run, Stamp, Step, TableSpec, Written,
@@ -33,7 +33,7 @@ pub(crate) fn lake(sql: &str, partition_by: &[&str]) -> Lake {
     let plan = session.plan(sql, &shape).unwrap();
     let options = ExportOptions {
         directory: folder.path().join("files"),
-        compression: Compression::default(),
+        compression: lakeward_manifest::Compression::default(),
         row_group_size: 2048,
         target_file_size: 1 << 20,
     };

@@ -6,6 +6,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use lakeward_cli::{CommonArgs, StepArgs};
 use lakeward_manifest::{Codec, GlueName, RunKey, TableRoot};
+use lakeward_session::{EngineArgs, parse_size};
 
 /// Runs a DuckDB query and writes its result as the files of a new run.
 ///
@@ -23,9 +24,12 @@ pub struct WriteArgs {
     /// Which run this is.
     #[command(flatten)]
     pub run: RunArgs,
-    /// What it may use.
+    /// What DuckDB may use.
     #[command(flatten)]
-    pub resources: ResourceArgs,
+    pub engine: EngineArgs,
+    /// How files go to S3.
+    #[command(flatten)]
+    pub upload: UploadArgs,
     /// What every step takes.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -56,10 +60,6 @@ pub struct QueryArgs {
     /// SQL to run first: settings, ATTACH, LOAD. Kept out of the manifest, as it may hold secrets
     #[arg(long, value_name = "SQL", env = "LAKEWARD_INIT_SQL")]
     pub init_sql: Option<String>,
-
-    /// A folder of *.duckdb_extension files to load, for machines without Internet
-    #[arg(long, value_name = "DIR", env = "LAKEWARD_EXTENSION_DIR")]
-    pub extension_dir: Option<PathBuf>,
 
     /// A DuckDB variable, read in SQL by getvariable('NAME'); run_ts and run_id are always set
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_pair, env = "LAKEWARD_VARS", value_delimiter = '\n')]
@@ -132,22 +132,10 @@ pub struct RunArgs {
     pub run_key: Option<RunKey>,
 }
 
-/// Memory, threads, disk, network.
+/// How files go to S3.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Resources")]
-pub struct ResourceArgs {
-    /// A folder for files on their way to S3 and for what DuckDB spills [default: the system's temporary folder]
-    #[arg(long, value_name = "DIR", env = "LAKEWARD_SCRATCH")]
-    pub scratch: Option<PathBuf>,
-
-    /// DuckDB's memory limit, such as 6GiB [default: the container's limit, less room for uploads]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, env = "LAKEWARD_MEMORY_LIMIT")]
-    pub memory_limit: Option<u64>,
-
-    /// DuckDB's threads [default: the container's CPU limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024), env = "LAKEWARD_THREADS")]
-    pub threads: Option<u64>,
-
+#[command(next_help_heading = "Upload")]
+pub struct UploadArgs {
     /// The size of an upload's part; grows for files of more than 10,000 parts
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = parse_part_size, env = "LAKEWARD_PART_SIZE")]
     pub part_size: u64,
@@ -164,11 +152,10 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Bytes, from `1000000`, `256MiB`, `1GB`.
-pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    match text.parse::<bytesize::ByteSize>() {
-        Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
-        _ => Err(format!("{text:?} is not a size such as 256MiB")),
+impl UploadArgs {
+    /// Bytes that uploads hold in memory at most.
+    pub(crate) fn memory(&self) -> u64 {
+        self.part_size.saturating_mul(self.uploads.into())
     }
 }
 
@@ -196,9 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_written_as_people_write_them() {
-        assert_eq!(parse_size("256MiB"), Ok(256 << 20));
-        assert_eq!(parse_size("1000"), Ok(1000));
-        assert!(parse_size("0").is_err() && parse_size("big").is_err() && parse_part_size("1MiB").is_err());
+    fn a_part_has_the_sizes_that_s3_takes() {
+        assert_eq!(parse_part_size("16MiB"), Ok(16 << 20));
+        assert!(parse_part_size("1MiB").is_err() && parse_part_size("6GiB").is_err());
     }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
-use lakeward_manifest::{Codec, Compression, Fingerprint, Request, Run, RunId, TableSpec, sha256_hex};
+use lakeward_manifest::{
+    Codec, Compression, CompressionError, Fingerprint, Request, Run, RunId, TableSpec, sha256_hex,
+};
 use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
+use lakeward_session::parse_size;
 use serde_json::Map;
 
-use crate::args::{QueryArgs, RunArgs, TargetArgs, parse_size};
+use crate::args::{QueryArgs, RunArgs, TargetArgs};
 use crate::spec::SpecFile;
 
 /// What to do: the run, the table, the request.
@@ -23,8 +26,6 @@ pub(crate) struct Job {
     pub(crate) request: Request,
     /// SQL to run first; not in the manifest.
     pub(crate) init_sql: Option<String>,
-    /// A folder of extensions to load.
-    pub(crate) extension_dir: Option<PathBuf>,
 }
 
 /// A command line that says too little or too much.
@@ -34,10 +35,6 @@ enum JobError {
     Missing(&'static str, &'static str, &'static str),
     #[error("the query is empty")]
     EmptyQuery,
-    #[error("--compression-level is for zstd only, not for {0}")]
-    Level(&'static str),
-    #[error("the level of zstd is 1 to 22")]
-    ZstdLevel,
     #[error("column {0:?} is given twice in {1}")]
     Twice(String, &'static str),
     #[error("property {0:?} is Lakeward's own: choose another name")]
@@ -80,7 +77,7 @@ impl Job {
         let ts = run.run_ts.unwrap_or(now);
         let id = RunId::new(ts, run.run_key.as_ref()).map_err(JobError::from)?;
         let run = Run { id, ts, key: run.run_key, extra: Map::new() };
-        Ok(Self { run, table, request, init_sql, extension_dir: query.extension_dir })
+        Ok(Self { run, table, request, init_sql })
     }
 }
 
@@ -157,14 +154,14 @@ fn columns(flag: Vec<String>, spec: Vec<String>, what: &'static str) -> Result<V
     Ok(folded)
 }
 
-fn compression(codec: Option<Codec>, level: Option<u8>, spec: Compression) -> Result<Compression, JobError> {
+/// The flags over the spec. A level belongs to the codec that it is given with.
+fn compression(
+    codec: Option<Codec>,
+    level: Option<u8>,
+    spec: Compression,
+) -> Result<Compression, CompressionError> {
     let kept = if codec.is_none_or(|codec| codec == spec.codec) { spec.level } else { None };
-    let compression = Compression { codec: codec.unwrap_or(spec.codec), level: level.or(kept) };
-    match (compression.codec, compression.level) {
-        (Codec::Zstd, Some(0 | 23..)) => Err(JobError::ZstdLevel),
-        (Codec::Zstd, _) | (_, None) => Ok(compression),
-        (codec, Some(_)) => Err(JobError::Level(codec.name())),
-    }
+    Compression::new(codec.unwrap_or(spec.codec), level.or(kept))
 }
 
 /// Glue's limits, so that a comment does not fail the run after the query has been paid for.
@@ -273,6 +270,6 @@ mod tests {
             refused(TargetArgs { partition_by: vec!["a".into(), "A".into()], ..target() }).contains("twice")
         );
         let level = TargetArgs { compression: Some(Codec::Snappy), compression_level: Some(3), ..target() };
-        assert!(refused(level).contains("zstd only"));
+        assert!(refused(level).contains("takes no compression level"));
     }
 }

@@ -56,7 +56,7 @@ pub struct WriteResult {
 /// # Errors
 /// Every [`Failure`] that `docs/PROTOCOL.md` lists for `write`, with its kind.
 pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failure> {
-    let WriteArgs { query, target, run, resources, .. } = args;
+    let WriteArgs { query, target, run, engine, upload, .. } = args;
     let job = Job::resolve(query, target, run, context.now())?;
     context.identify("run", &job.run.id);
     context.identify("table", &job.table.glue);
@@ -71,14 +71,13 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
     let attempt = AttemptId::from_random(context.random());
     context.identify("attempt", &attempt);
     let catalog = preflight::check(&aws, &manifests, &job, &attempt, &context).await?;
-    let scratch = Scratch::new(resources.scratch.as_deref(), attempt.as_str())?;
-    let prepared = inputs::prepare(&aws, &job, &resources, &scratch, &context).await?;
+    let scratch = Scratch::new(&engine.scratch_parent(), attempt.as_str())?;
+    let prepared = inputs::prepare(&aws, &job, &engine, upload.memory(), &scratch, &context).await?;
     let columns = Columns::of(&prepared.plan, &job)?;
     preflight::check_live_table(&catalog, &job, &columns.partition).await?;
 
     let claimed = claim::claim(&manifests, &job, &attempt, &context).await?;
-    let shipped = match ship::ship(prepared, &job, &resources, &scratch, &manifests, &attempt, &context).await
-    {
+    let shipped = match ship::ship(prepared, &job, &upload, &scratch, &manifests, &attempt, &context).await {
         Ok(files) => files,
         Err(failure) => {
             ship::undo(&manifests, &job, &attempt).await;

@@ -9,9 +9,8 @@ use lakeward_outcome::{Failure, Kind, ResultExt};
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes the folder `lakeward-<name>` in `parent`, or in the system's temporary folder.
-    pub(crate) fn new(parent: Option<&Path>, name: &str) -> Result<Self, Failure> {
-        let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
+    /// Makes the folder `lakeward-<name>` in `parent`.
+    pub(crate) fn new(parent: &Path, name: &str) -> Result<Self, Failure> {
         let path = parent.join(format!("lakeward-{name}"));
         let folder = Self(path);
         for part in [folder.files(), folder.engine()] {

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use lakeward_cli::{Bar, Context, Unit};
 use lakeward_engine::{ExportOptions, ExportedFile, Growing};
-use lakeward_manifest::{AttemptId, Codec, DataFile, PartitionValue};
+use lakeward_manifest::{AttemptId, DataFile, PartitionValue};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
+use lakeward_session::blocking;
 use lakeward_store::{Contents, Manifests, ObjectId, Prefix, Upload, UploadLimits, Uploaded, Uploads};
 use serde_json::Map;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::args::ResourceArgs;
-use crate::inputs::{Prepared, blocking};
+use crate::args::UploadArgs;
+use crate::inputs::Prepared;
 use crate::job::Job;
 use crate::scratch::Scratch;
 
@@ -32,19 +33,19 @@ const PARQUET: &str = "application/vnd.apache.parquet";
 pub(crate) async fn ship(
     prepared: Prepared,
     job: &Job,
-    resources: &ResourceArgs,
+    upload: &UploadArgs,
     scratch: &Scratch,
     manifests: &Manifests,
     attempt: &AttemptId,
     context: &Context,
 ) -> Result<Vec<DataFile>, Failure> {
-    let Prepared { session, plan } = prepared;
+    let Prepared { session, plan, renewal: _renewal } = prepared;
     let interrupt = session.cancel();
-    let options = export_options(job, scratch)?;
+    let options = export_options(job, scratch);
     let mut query = tokio::spawn(blocking(move || session.export(&plan, &options)));
 
-    let memory = resources.part_size.saturating_mul(resources.uploads.into());
-    let uploads = Uploads::new(manifests.store().clone(), UploadLimits::new(resources.part_size, memory));
+    let limits = UploadLimits::new(upload.part_size, upload.memory());
+    let uploads = Uploads::new(manifests.store().clone(), limits);
     let prefix = job.table.root.attempt_prefix(&job.run.id, attempt);
     let mut outbox =
         Outbox::new(scratch.files(), prefix, uploads, context.progress("uploaded", 0, Unit::Bytes));
@@ -91,23 +92,13 @@ pub(crate) async fn undo(manifests: &Manifests, job: &Job, attempt: &AttemptId) 
     }
 }
 
-fn export_options(job: &Job, scratch: &Scratch) -> Result<ExportOptions, Failure> {
-    Ok(ExportOptions {
+fn export_options(job: &Job, scratch: &Scratch) -> ExportOptions {
+    ExportOptions {
         directory: scratch.files(),
-        compression: engine_compression(job)?,
+        compression: job.table.compression,
         row_group_size: job.table.row_group_size,
         target_file_size: job.table.target_file_size,
-    })
-}
-
-fn engine_compression(job: &Job) -> Result<lakeward_engine::Compression, Failure> {
-    let compression = job.table.compression;
-    let codec = match compression.codec {
-        Codec::Lz4 => lakeward_engine::Codec::Lz4Raw,
-        other => other.name().parse().or_fail(Kind::Usage, || "compression".to_owned())?,
-    };
-    lakeward_engine::Compression::new(codec, compression.level)
-        .or_fail(Kind::Usage, || "compression".to_owned())
+    }
 }
 
 fn flatten<T>(joined: Result<Result<T, Failure>, JoinError>) -> Result<T, Failure> {

@@ -1,8 +1,10 @@
 //! What names may look like, and the checks that run inside the query.
 
 use crate::error::REFUSED;
-use crate::folder::{self, LONGEST_FOLDER, NULL_PARTITION};
-use crate::quote::{identifier, literal};
+use lakeward_manifest::HIVE_NULL_PARTITION;
+use lakeward_sql::{identifier, literal};
+
+use crate::folder::{self, LONGEST_FOLDER};
 
 /// The longest column name that Glue takes, in characters.
 pub(crate) const LONGEST_NAME: usize = 255;
@@ -55,10 +57,10 @@ impl Raise {
             format!("a partition value whose folder name is longer than {LONGEST_FOLDER} bytes; shorten it");
         let long = self.when(&format!("strlen({folder}) > {LONGEST_FOLDER}"), &long, value);
         let reserved = format!(
-            "a partition value that readers take for NULL ({NULL_PARTITION}, or the word NULL); write NULL or another \
+            "a partition value that readers take for NULL ({HIVE_NULL_PARTITION}, or the word NULL); write NULL or another \
              text"
         );
-        let condition = format!("{value} = {} OR lower({value}) = 'null'", literal(NULL_PARTITION));
+        let condition = format!("{value} = {} OR lower({value}) = 'null'", literal(HIVE_NULL_PARTITION));
         let reserved = self.when(&condition, &reserved, &long);
         let empty = "an empty string as partition value, which Glue cannot hold; write NULL or another text";
         self.when(&format!("{value} = ''"), empty, &reserved)

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::quote::identifier;
+use lakeward_sql::identifier;
 
 /// A type, as far as publishing it needs to look into it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,11 +12,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+
+use lakeward_manifest::{Codec, Compression};
+use lakeward_sql::literal;
 
 use crate::error::{EngineError, Phase};
 use crate::plan::Plan;
-use crate::quote::literal;
 use crate::session::{Session, path_text};
 use crate::stage::Stage;
 
@@ -35,104 +36,16 @@ pub struct ExportOptions {
     pub target_file_size: u64,
 }
 
-/// A codec, and how hard it tries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compression {
-    codec: Codec,
-    level: Option<u8>,
-}
-
-/// The codecs that every reader has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// Zstandard: small and fast. The default.
-    Zstd,
-    /// Snappy: the traditional one.
-    Snappy,
-    /// Gzip: for old readers.
-    Gzip,
-    /// LZ4 without framing.
-    Lz4Raw,
-    /// None at all.
-    Uncompressed,
-}
-
-/// The codec's name on the command line, and in SQL.
-const CODECS: [(&str, Codec); 6] = [
-    ("zstd", Codec::Zstd),
-    ("snappy", Codec::Snappy),
-    ("gzip", Codec::Gzip),
-    ("lz4_raw", Codec::Lz4Raw),
-    ("uncompressed", Codec::Uncompressed),
-    ("none", Codec::Uncompressed),
-];
-
-/// The levels that Zstandard has.
-const ZSTD_LEVELS: std::ops::RangeInclusive<u8> = 1..=22;
-
-impl Default for Compression {
-    fn default() -> Self {
-        Self { codec: Codec::Zstd, level: None }
-    }
-}
-
-impl Compression {
-    /// A codec with a level, which only Zstandard takes (1 to 22).
-    pub fn new(codec: Codec, level: Option<u8>) -> Result<Self, UnknownCompression> {
-        match level {
-            Some(_) if codec != Codec::Zstd => Err(UnknownCompression::Level(codec.name())),
-            Some(level) if !ZSTD_LEVELS.contains(&level) => Err(UnknownCompression::Range(level)),
-            _ => Ok(Self { codec, level }),
-        }
-    }
-
-    /// The codec.
-    pub fn codec(self) -> Codec {
-        self.codec
-    }
-
-    /// The level, if it is not the codec's own default.
-    pub fn level(self) -> Option<u8> {
-        self.level
-    }
-
-    fn sql(self) -> String {
-        let codec = self.codec.name();
-        self.level.map_or_else(
-            || format!("COMPRESSION {codec}"),
-            |level| format!("COMPRESSION {codec}, COMPRESSION_LEVEL {level}"),
-        )
-    }
-}
-
-impl Codec {
-    /// The codec's name: `zstd`, `snappy`, `gzip`, `lz4_raw`, `uncompressed`.
-    pub fn name(self) -> &'static str {
-        CODECS.iter().find(|(_, codec)| *codec == self).map_or("uncompressed", |(name, _)| name)
-    }
-}
-
-impl FromStr for Codec {
-    type Err = UnknownCompression;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = CODECS.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
-        found.map(|(_, codec)| *codec).ok_or_else(|| UnknownCompression::Codec(text.to_owned()))
-    }
-}
-
-/// A compression that does not exist.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownCompression {
-    /// No such codec.
-    #[error("unknown compression {0:?}; choose zstd, snappy, gzip, lz4_raw or none")]
-    Codec(String),
-    /// A level for a codec that has none here.
-    #[error("{0} takes no compression level; leave it out or choose zstd")]
-    Level(&'static str),
-    /// A level that Zstandard does not have.
-    #[error("zstd has no level {0}; choose 1 to 22")]
-    Range(u8),
+/// The compression as `COPY` takes it.
+fn compression_sql(compression: Compression) -> String {
+    let codec = match compression.codec {
+        Codec::Lz4 => "lz4_raw",
+        codec => codec.name(),
+    };
+    compression.level.map_or_else(
+        || format!("COMPRESSION {codec}"),
+        |level| format!("COMPRESSION {codec}, COMPRESSION_LEVEL {level}"),
+    )
 }
 
 /// A file that was written.
@@ -189,7 +102,7 @@ impl Session {
         let sql = format!(
             "COPY ({select}) TO {} (FORMAT parquet, {}, ROW_GROUP_SIZE {}, RETURN_STATS, {more})",
             literal(path_text(to)?),
-            options.compression.sql(),
+            compression_sql(options.compression),
             options.row_group_size,
         );
         self.query(Phase::Running, &sql, DOING, |row| {

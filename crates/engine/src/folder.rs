@@ -1,9 +1,7 @@
 //! The folders of partitions: `dt=2026-05-19/region=a%20b/`.
 
-use crate::quote::literal;
-
-/// The folder value that stands for NULL, as Hive has it.
-pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+use lakeward_manifest::HIVE_NULL_PARTITION;
+use lakeward_sql::literal;
 
 /// The longest name that file systems take for a folder, in bytes. Glue's own limit for a value is
 /// 1,024 characters, and an S3 key has 1,024 bytes for all of its folders.
@@ -11,6 +9,6 @@ pub(crate) const LONGEST_FOLDER: usize = 255;
 
 /// SQL for the folder of the key `name` with the SQL value `value`, escaped as `DuckDB` escapes it.
 pub(crate) fn sql(name: &str, value: &str) -> String {
-    let null = literal(NULL_PARTITION);
+    let null = literal(HIVE_NULL_PARTITION);
     format!("{} || coalesce(url_encode(CAST({value} AS VARCHAR)), {null})", literal(&format!("{name}=")))
 }

@@ -6,7 +6,7 @@
 //! files while they are written, so that they can be uploaded meanwhile. The other direction is
 //! [`Session::create_view_over_files`] and the queries beside it.
 //!
-//! The crate knows nothing of uploads, catalogs or manifests. It is synchronous: call it from a
+//! The crate knows nothing of uploads and catalogs. It is synchronous: call it from a
 //! thread that may block, and end a running query from another with [`Cancel`].
 
 mod cancel;
@@ -19,7 +19,8 @@ mod growing;
 mod limits;
 mod mapping;
 mod plan;
-mod quote;
+#[cfg(test)]
+mod quote_tests;
 mod read_back;
 mod s3;
 mod session;
@@ -29,12 +30,11 @@ mod testing;
 
 pub use cancel::Cancel;
 pub use error::{EngineError, Problem};
-pub use export::{Codec, Compression, ExportOptions, ExportedFile, UnknownCompression};
-pub use folder::NULL_PARTITION;
+pub use export::{ExportOptions, ExportedFile};
 pub use growing::{Growing, GrowingFile};
 pub use limits::{Limits, cgroup};
 pub use plan::{Column, Plan, TableShape};
-pub use quote::{identifier, literal};
-pub use read_back::{FileColumn, TextRows, view_sql};
+pub use lakeward_sql::FileColumn;
+pub use read_back::TextRows;
 pub use s3::{S3Access, S3Secrets};
 pub use session::{HTTPFS, Session, SessionOptions, needs_httpfs};

@@ -5,7 +5,7 @@
 
 use crate::check::{self, Raise};
 use crate::duck_type::{DuckType, Field};
-use crate::quote::{identifier, literal};
+use lakeward_sql::{identifier, literal};
 
 /// `DuckDB` type, the type that is written, Glue type. Types with parts are mapped part by part.
 ///

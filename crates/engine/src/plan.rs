@@ -6,8 +6,8 @@ use crate::check::{self, LONGEST_NAME, Raise};
 use crate::duck_type::DuckType;
 use crate::error::{EngineError, Phase, Problem, without_position};
 use crate::mapping::{self, Mapping};
-use crate::quote::{identifier, identifiers, literal};
 use crate::session::Session;
+use lakeward_sql::{identifier, identifiers, literal};
 
 const DOING: &str = "preparing the query";
 

@@ -3,30 +3,10 @@
 use crate::duck_type::DuckType;
 use crate::error::{EngineError, Phase};
 use crate::plan::Column;
-use crate::quote::{identifier, identifiers, literal};
 use crate::session::Session;
+use lakeward_sql::{FileColumn, identifier, literal, select_from_files};
 
 const DOING: &str = "reading the published files";
-
-/// A column that files are expected to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileColumn {
-    /// The column's name.
-    pub name: String,
-    /// The type that was written, in `DuckDB`'s words.
-    pub duckdb_type: String,
-    /// Whether it is a partition key, whose values are in the folders' names.
-    pub partition: bool,
-}
-
-/// A small result, to be shown or compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextRows {
-    /// The columns' names.
-    pub columns: Vec<String>,
-    /// The values as `DuckDB` writes them; `None` is NULL.
-    pub rows: Vec<Vec<Option<String>>>,
-}
 
 impl From<&Column> for FileColumn {
     fn from(column: &Column) -> Self {
@@ -38,37 +18,13 @@ impl From<&Column> for FileColumn {
     }
 }
 
-/// SQL that creates the view `name` over Parquet files, with partition keys as typed columns.
-///
-/// `files` are paths or URLs, or a single glob such as `s3://lake/orders/**/*.parquet`.
-pub fn view_sql(name: &str, files: &[String], columns: &[FileColumn]) -> String {
-    format!("CREATE OR REPLACE VIEW {} AS\n{};\n", identifier(name), select_sql(files, columns))
-}
-
-fn select_sql(files: &[String], columns: &[FileColumn]) -> String {
-    let names = identifiers(columns.iter().map(|column| column.name.as_str()));
-    let files = match files {
-        [file] => literal(file),
-        files => format!("[{}]", files.iter().map(|file| literal(file)).collect::<Vec<_>>().join(", ")),
-    };
-    let keys: Vec<String> = columns
-        .iter()
-        .filter(|column| column.partition)
-        .map(|key| format!("{}: {}", literal(&key.name), key.duckdb_type))
-        .collect();
-    let hive = if keys.is_empty() {
-        "hive_partitioning = false".to_owned()
-    } else {
-        format!("hive_partitioning = true, hive_types = {{{}}}", keys.join(", "))
-    };
-    format!("SELECT {names}\nFROM read_parquet({files}, {hive})")
-}
-
-/// A view without rows, for a table without files.
-fn empty_sql(columns: &[FileColumn]) -> String {
-    let column =
-        |column: &FileColumn| format!("CAST(NULL AS {}) AS {}", column.duckdb_type, identifier(&column.name));
-    format!("SELECT {} WHERE false", columns.iter().map(column).collect::<Vec<_>>().join(", "))
+/// A small result, to be shown or compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextRows {
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// The values as `DuckDB` writes them; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
 }
 
 impl Session {
@@ -85,7 +41,7 @@ impl Session {
         if columns.is_empty() {
             return Err(EngineError::Argument(format!("the view {name} has no columns; name at least one")));
         }
-        let select = if files.is_empty() { empty_sql(columns) } else { select_sql(files, columns) };
+        let select = select_from_files(files, columns);
         let view = identifier(name);
         self.execute(&format!("CREATE OR REPLACE TEMP VIEW {view} AS {select}"), DOING)?;
         let sql = format!("DESCRIBE {view}");

@@ -1,5 +1,7 @@
 use lakeward_outcome::{Classify, Kind};
 
+use lakeward_sql::view_over_files;
+
 use super::*;
 use crate::testing::{Bench, shape, text};
 
@@ -59,24 +61,10 @@ fn the_view_for_downstream_reads_a_partitioned_table_by_its_location() {
     let (plan, _) = bench.publish(sql, &shape(&["d", "p"], &[]));
     let columns: Vec<FileColumn> = plan.columns.iter().map(FileColumn::from).collect();
     let glob = format!("{}/**/*.parquet", text(&bench.out()));
-    let view = view_sql("down\"stream", &[glob], &columns);
+    let view = view_over_files("down\"stream", &[glob], &columns);
     bench.session.init_sql(&view).unwrap();
     let rows =
         bench.rows("SELECT d || ' ' || coalesce(p, 'nothing') FROM \"down\"\"stream\" ORDER BY a").concat();
     let rows: Vec<String> = rows.into_iter().flatten().collect();
     assert_eq!(rows, ["2026-05-19 it's 0", "2026-05-20 nothing", "2026-05-21 it's 2"]);
-}
-
-#[test]
-fn the_view_for_downstream_is_text_that_stays() {
-    let columns = [column("a", "BIGINT", false), column("dt", "DATE", true)];
-    assert_eq!(
-        view_sql("orders", &["s3://lake/orders/**/*.parquet".to_owned()], &columns),
-        "CREATE OR REPLACE VIEW \"orders\" AS\nSELECT \"a\", \"dt\"\nFROM \
-         read_parquet('s3://lake/orders/**/*.parquet', hive_partitioning = true, hive_types = {'dt': DATE});\n"
-    );
-    assert_eq!(
-        view_sql("o", &["x".to_owned(), "y".to_owned()], &columns[..1]),
-        "CREATE OR REPLACE VIEW \"o\" AS\nSELECT \"a\"\nFROM read_parquet(['x', 'y'], hive_partitioning = false);\n"
-    );
 }

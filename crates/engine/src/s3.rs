@@ -5,7 +5,7 @@ use std::fmt;
 use duckdb::Connection;
 
 use crate::error::EngineError;
-use crate::quote::literal;
+use lakeward_sql::literal;
 
 /// What `DuckDB` needs to read S3 as the process's own SDK does.
 #[derive(Clone)]

@@ -9,8 +9,8 @@ use duckdb::{Config, Connection, Statement};
 use crate::cancel::Cancel;
 use crate::error::{EngineError, Phase};
 use crate::limits::Limits;
-use crate::quote::{identifier, literal};
 use crate::s3::S3Secrets;
+use lakeward_sql::{identifier, literal};
 
 /// The extension that reads `s3://` and `https://`.
 pub const HTTPFS: &str = "httpfs";
@@ -216,8 +216,8 @@ fn missing_httpfs(extension_dir: Option<&Path>) -> String {
     let looked =
         extension_dir.map_or_else(String::new, |dir| format!(" and {} has no such file", dir.display()));
     format!(
-        "the query needs DuckDB's httpfs extension, which is not installed{looked}; with Internet, run INSTALL \
-         {HTTPFS} once (for example in the init SQL); without, point --extension-dir at a folder with the official \
+        "remote files need DuckDB's httpfs extension, which is not installed{looked}; with Internet, run INSTALL \
+         {HTTPFS} once in DuckDB; without, point --extension-dir at a folder with the official \
          {HTTPFS}.{EXTENSION_SUFFIX} for DuckDB 1.5.5 (PyPI's duckdb-extension-httpfs==1.5.5 holds it)"
     )
 }

@@ -10,8 +10,8 @@ use crate::error::{EngineError, Phase};
 use crate::export::{CopiedFile, DOING, ExportOptions, ExportedFile, create_folder};
 use crate::folder;
 use crate::plan::{Column, Plan};
-use crate::quote::{identifier, literal};
 use crate::session::{Session, path_text};
+use lakeward_sql::{identifier, literal};
 
 /// The file's name in the scratch folder, and that of its write-ahead log.
 const FILE: &str = "stage.duckdb";

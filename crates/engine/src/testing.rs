@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::{
-    Codec, Compression, ExportOptions, ExportedFile, FileColumn, Limits, Plan, Session, SessionOptions,
-    TableShape,
-};
+use lakeward_manifest::{Codec, Compression};
+use lakeward_sql::FileColumn;
+
+use crate::{ExportOptions, ExportedFile, Limits, Plan, Session, SessionOptions, TableShape};
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 

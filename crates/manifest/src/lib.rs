@@ -13,6 +13,7 @@
 //! A reader of v1 accepts fields that it does not know and writes them back unchanged; a document of another
 //! schema version is refused ([`ReadError::Schema`]).
 
+mod compression;
 mod document;
 mod fingerprint;
 mod ids;
@@ -27,6 +28,7 @@ mod table;
 mod transition;
 mod views;
 
+pub use compression::{Codec, Compression, CompressionError};
 pub use document::{Attempt, Manifest, Phase, Request, Run, SCHEMA, Stamp, Step};
 pub use fingerprint::{Fingerprint, sha256_hex};
 pub use ids::{AttemptId, ExecutionId, IdError, RunId, RunKey};
@@ -39,8 +41,7 @@ pub use sections::{
     SwapSection, Verification, Written,
 };
 pub use table::{
-    Codec, Compression, Format, GlueName, HIVE_NULL_PARTITION, MAX_NAME_LENGTH, Mode, NameError, Strategy,
-    TableSpec,
+    Format, GlueName, HIVE_NULL_PARTITION, MAX_NAME_LENGTH, Mode, NameError, Strategy, TableSpec,
 };
 pub use transition::{Claim, claim_over};
 pub use views::{Registered, Sealed, Verified};

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::compression::{Codec, Compression};
 use crate::ids::RunId;
 use crate::root::TableRoot;
 
@@ -153,59 +154,6 @@ pub enum Strategy {
     /// The live table's partitions are moved to the run's, batch by batch: atomic for each partition.
     #[default]
     Catalog,
-}
-
-/// A Parquet compression codec.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Codec {
-    /// Zstandard.
-    #[default]
-    Zstd,
-    /// Snappy.
-    Snappy,
-    /// Gzip.
-    Gzip,
-    /// LZ4, in the raw block format that every reader takes.
-    Lz4,
-    /// None.
-    Uncompressed,
-}
-
-impl Codec {
-    /// The codec's name as users write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Zstd => "zstd",
-            Self::Snappy => "snappy",
-            Self::Gzip => "gzip",
-            Self::Lz4 => "lz4",
-            Self::Uncompressed => "uncompressed",
-        }
-    }
-}
-
-impl FromStr for Codec {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Zstd, Self::Snappy, Self::Gzip, Self::Lz4, Self::Uncompressed]
-            .into_iter()
-            .find(|codec| codec.name() == text)
-            .ok_or_else(|| format!("{text:?} is not one of zstd, snappy, gzip, lz4, uncompressed"))
-    }
-}
-
-/// Codec and level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Compression {
-    /// The codec.
-    pub codec: Codec,
-    /// Zstandard's level, 1 to 22; the writer's own default when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub level: Option<u8>,
 }
 
 /// DuckDB's own default.

@@ -5,4 +5,4 @@ mod quote;
 mod view;
 
 pub use quote::{identifier, identifiers, literal};
-pub use view::{FileColumn, select_from_files, view_over_files, view_over_run};
+pub use view::{FileColumn, columns_of_run, select_from_files, view_over_files, view_over_run};

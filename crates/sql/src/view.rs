@@ -22,8 +22,8 @@ pub fn view_over_files(name: &str, files: &[String], columns: &[FileColumn]) -> 
     format!("CREATE OR REPLACE VIEW {} AS\n{}", identifier(name), select_from_files(files, columns))
 }
 
-/// SQL that creates a view, named as the live table, over a run's files.
-pub fn view_over_run(run: &Sealed<'_>) -> String {
+/// The columns of a run: those in the files, then the partition keys.
+pub fn columns_of_run(run: &Sealed<'_>) -> Vec<FileColumn> {
     let column = |partition| {
         move |column: &Column| FileColumn {
             name: column.name.clone(),
@@ -32,11 +32,14 @@ pub fn view_over_run(run: &Sealed<'_>) -> String {
         }
     };
     let data = run.written.columns.iter().map(column(false));
-    let columns: Vec<FileColumn> =
-        data.chain(run.written.partition_columns.iter().map(column(true))).collect();
+    data.chain(run.written.partition_columns.iter().map(column(true))).collect()
+}
+
+/// SQL that creates a view, named as the live table, over a run's files.
+pub fn view_over_run(run: &Sealed<'_>) -> String {
     // Without a file the glob would find nothing, which is an error rather than an empty table.
     let glob = (!run.written.files.is_empty()).then(|| format!("{}**/*.parquet", run.written.location));
-    view_over_files(run.manifest.table.glue.table(), glob.as_slice(), &columns)
+    view_over_files(run.manifest.table.glue.table(), glob.as_slice(), &columns_of_run(run))
 }
 
 /// A SELECT over files, or over nothing when there are none.

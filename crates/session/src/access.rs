@@ -1,9 +1,10 @@
-//! Lets DuckDB's httpfs reach S3 as the SDK does, for as long as the checks run.
+//! Lets DuckDB's httpfs reach S3 as the SDK does, for as long as the step runs.
 
 use std::time::Duration;
 
 use lakeward_aws::{AwsError, Credentials, SdkConfig};
-use lakeward_engine::{S3Access, S3Secrets};
+use lakeward_engine::{EngineError, S3Access, S3Secrets, Session, SessionOptions};
+use tokio::task::JoinHandle;
 
 /// How long before temporary credentials end new ones are fetched.
 const RENEW_BEFORE: Duration = Duration::from_mins(5);
@@ -11,12 +12,51 @@ const RENEW_BEFORE: Duration = Duration::from_mins(5);
 const RENEW_AT_LEAST: Duration = Duration::from_secs(30);
 
 /// What DuckDB needs now.
-pub(crate) async fn s3(aws: &SdkConfig) -> Result<S3Access, AwsError> {
+///
+/// # Errors
+/// No credentials.
+pub async fn s3_access(aws: &SdkConfig) -> Result<S3Access, AwsError> {
     Ok(with(aws, lakeward_aws::credentials(aws).await?))
 }
 
-/// Hands DuckDB new credentials before temporary ones end. Returns when there is nothing to renew.
-pub(crate) async fn renew(aws: SdkConfig, secrets: S3Secrets) {
+/// Opens a session, loads the extensions of its folder, and with `access` makes remote files readable. The secrets
+/// are for [`Renewal::start`].
+///
+/// # Errors
+/// [`EngineError::Extension`] when remote files are wanted and httpfs is not there.
+pub fn open(
+    options: SessionOptions,
+    access: Option<&S3Access>,
+) -> Result<(Session, Option<S3Secrets>), EngineError> {
+    let session = Session::open(options)?;
+    session.load_extensions()?;
+    let Some(access) = access else { return Ok((session, None)) };
+    session.require_httpfs()?;
+    let secrets = session.s3_secrets()?;
+    secrets.set(access)?;
+    Ok((session, Some(secrets)))
+}
+
+/// Hands DuckDB new credentials before temporary ones end, until it is dropped.
+#[derive(Debug)]
+pub struct Renewal(Option<JoinHandle<()>>);
+
+impl Renewal {
+    /// Starts to renew; nothing happens without secrets, or for credentials that do not end.
+    pub fn start(aws: SdkConfig, secrets: Option<S3Secrets>) -> Self {
+        Self(secrets.map(|secrets| tokio::spawn(renew(aws, secrets))))
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+async fn renew(aws: SdkConfig, secrets: S3Secrets) {
     loop {
         let renewed = match lakeward_aws::credentials(&aws).await {
             Ok(renewed) => renewed,
