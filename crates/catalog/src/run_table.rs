@@ -159,3 +159,6 @@ fn column(run: &Sealed<'_>, column: &lakeward_manifest::Column) -> Column {
     let comment = run.manifest.table.column_comments.get(&column.name).cloned();
     Column { name: column.name.clone(), glue_type: column.glue_type.clone(), comment }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,6 @@ fn done(put: Put, manifest: Manifest) -> Option<Stored> {
         Put::Lost => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
