@@ -45,7 +45,7 @@ pub struct GcArgs {
     pub via_lifecycle: bool,
 
     /// Print an S3 lifecycle rule that is safe for this table, and do nothing else
-    #[arg(long, conflicts_with_all = ["dry_run", "via_lifecycle"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "via_lifecycle"], value_parser = FalseyValueParser::new(), env = "LAKEWARD_LIFECYCLE_RULE")]
     pub lifecycle_rule: bool,
 
     /// The Glue databases to search for tables that lie under the root [default: all]
@@ -83,5 +83,10 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         GcArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable() {
+        assert_eq!(lakeward_cli::flags_without_variable(&GcArgs::command()), Vec::<String>::new());
     }
 }

@@ -22,3 +22,16 @@ impl StepArgs for RegisterArgs {
         &self.common
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_flag_has_a_variable() {
+        RegisterArgs::command().debug_assert();
+        assert_eq!(lakeward_cli::flags_without_variable(&RegisterArgs::command()), Vec::<String>::new());
+    }
+}

@@ -86,6 +86,11 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_has_a_variable() {
+        assert_eq!(lakeward_cli::flags_without_variable(&SwapArgs::command()), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_target_is_a_manifest_or_a_root() {
         let manifest = "s3://lake/orders/_runs/2026-05-19-060000/manifest.json".parse();
         assert!(matches!(manifest, Ok(Target::Manifest(_))));

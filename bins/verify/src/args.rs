@@ -116,6 +116,12 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_has_a_variable() {
+        use clap::CommandFactory;
+        assert_eq!(lakeward_cli::flags_without_variable(&VerifyArgs::command()), Vec::<String>::new());
+    }
+
+    #[test]
     fn flags_are_taken_as_documented() {
         let flags = [
             "--allow-empty",

@@ -111,11 +111,11 @@ pub struct TargetArgs {
     pub comment: Option<String>,
 
     /// The comment of a column
-    #[arg(long = "column-comment", value_name = "COLUMN=TEXT", value_parser = parse_pair)]
+    #[arg(long = "column-comment", value_name = "COLUMN=TEXT", value_parser = parse_pair, env = "LAKEWARD_COLUMN_COMMENTS", value_delimiter = '\n')]
     pub column_comments: Vec<(String, String)>,
 
     /// A Glue table parameter of your own
-    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = parse_pair)]
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = parse_pair, env = "LAKEWARD_PROPERTIES", value_delimiter = '\n')]
     pub properties: Vec<(String, String)>,
 }
 
@@ -174,6 +174,12 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         WriteArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable() {
+        use clap::CommandFactory;
+        assert_eq!(lakeward_cli::flags_without_variable(&WriteArgs::command()), Vec::<String>::new());
     }
 
     #[test]

@@ -57,6 +57,13 @@ pub trait StepArgs: Parser {
     fn common(&self) -> &CommonArgs;
 }
 
+/// The flags of a command that no environment variable sets: by contract there is none but help and version. For the
+/// tests of the binaries.
+pub fn flags_without_variable(command: &clap::Command) -> Vec<String> {
+    let flags = command.get_arguments().filter(|flag| flag.get_env().is_none());
+    flags.map(|flag| flag.get_id().to_string()).filter(|id| id != "help" && id != "version").collect()
+}
+
 /// Parses `90s`, `15m`, `4h`, `24h`, `1h 30m`.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ mod logs;
 mod progress;
 mod report;
 
-pub use args::{CommonArgs, StepArgs, parse_duration};
+pub use args::{CommonArgs, StepArgs, flags_without_variable, parse_duration};
 pub use clock::{Clock, Ids, System};
 pub use context::Context;
 pub use entry::run_step;
