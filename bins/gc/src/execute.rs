@@ -7,20 +7,21 @@
 
 use std::collections::BTreeSet;
 
+use futures::{TryStreamExt, stream};
 use lakeward_catalog::{Catalog, GlueVersion, TableName, Update};
 use lakeward_cli::Context;
-use lakeward_manifest::{LiveState, Manifest, RunId, Stamp};
+use lakeward_manifest::{LiveState, Manifest, RunId, Stamp, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
-use lakeward_store::{Manifests, ObjectId, Prefix, Stored};
+use lakeward_store::{Manifests, ObjectId, ObjectVersion, Prefix, Stored};
 use serde::Serialize;
 
 use crate::inventory::{Inventory, Run};
 use crate::plan::{DeadAttempt, Plan, Retirement};
 
+/// Objects tagged at once.
+const AT_ONCE: usize = 16;
 /// The tag of retired objects; `--lifecycle-rule` prints the rule that expires them.
 pub(crate) const RETIRED_TAG: (&str, &str) = ("lakeward", "retired");
-/// Marks the live table's version as changed by gc, so that a stalled swap finds another version than it read.
-const FENCE: &str = "lakeward.fenced-by";
 
 /// What was done.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -41,6 +42,8 @@ pub struct Done {
     pub table_versions_deleted: u64,
     /// What could not be deleted, and why: one line each.
     pub failures: Vec<String>,
+    /// How many of the failures may pass by themselves.
+    pub failures_passing: usize,
 }
 
 /// How retired objects go.
@@ -98,11 +101,24 @@ impl Executor<'_> {
         {
             self.delete_attempt(attempt, &mut done).await?;
         }
-        self.abort_uploads(inventory, plan, &mut done).await?;
+        self.abort_uploads(plan, &mut done).await?;
         self.delete_table_versions(inventory, plan, &mut done).await?;
-        let probes = plan.probes.iter().map(|key| ObjectId { key: key.clone(), version_id: None }).collect();
-        self.delete(probes, &mut done).await?;
+        self.delete_probes(plan, &mut done).await?;
         Ok(done)
+    }
+
+    /// Probes lie beside the manifests: in a versioned bucket their versions are found by listing that folder.
+    async fn delete_probes(&self, plan: &Plan, done: &mut Done) -> Result<(), Failure> {
+        if plan.probes.is_empty() {
+            return Ok(());
+        }
+        let runs = self.manifests.root().runs_prefix();
+        let runs: Prefix = runs.parse().or_fail(Kind::Unexpected, || "the table's root".to_owned())?;
+        let versions = self.manifests.store().list_versions(&runs).await?;
+        let probes = versions.into_iter().filter(|version| plan.probes.contains(&version.key));
+        let probes =
+            probes.map(|probe| ObjectId { key: probe.key, version_id: Some(probe.version_id) }).collect();
+        self.delete(probes, done).await.map(drop)
     }
 
     /// Moves the manifests of what is to go to `retiring`. One that somebody else has changed is left alone.
@@ -142,9 +158,10 @@ impl Executor<'_> {
             let Some(table) = self.catalog.get_table(&name).await? else { return Ok(()) };
             let mut fenced = table.definition.clone();
             let mark = self.context.execution().to_string();
-            fenced.parameters.insert(FENCE.to_owned(), mark.clone());
-            let is_mine =
-                |table: &lakeward_catalog::Table| table.definition.parameters.get(FENCE) == Some(&mark);
+            fenced.parameters.insert(parameters::FENCED_BY.to_owned(), mark.clone());
+            let is_mine = |table: &lakeward_catalog::Table| {
+                table.definition.parameters.get(parameters::FENCED_BY) == Some(&mark)
+            };
             if self.catalog.update_table(&table, &fenced, is_mine).await? == Update::Done {
                 return Ok(());
             }
@@ -163,8 +180,12 @@ impl Executor<'_> {
         let Some(live) = &inventory.table else { return Ok(()) };
         let skipped: BTreeSet<&RunId> = done.runs_skipped.iter().collect();
         for table in &plan.staged_tables {
-            let run = inventory.staged_tables.iter().find(|(name, _)| name == table).map(|(_, run)| run);
-            if run.is_some_and(|run| skipped.contains(run)) {
+            let staged = inventory.staged_tables.iter().find(|staged| staged.name == *table);
+            let Some(run) = staged.map(|staged| &staged.run).filter(|run| !skipped.contains(run)) else {
+                continue;
+            };
+            // Registered while gc was planning: the run is on its way.
+            if self.manifests.find(run).await?.is_some_and(|now| now.manifest.phase.is_in_flight()) {
                 continue;
             }
             self.catalog.delete_table(&TableName::new(live.database(), table)).await?;
@@ -205,20 +226,28 @@ impl Executor<'_> {
     async fn remove_prefix(&self, prefix: &str, done: &mut Done) -> Result<u64, Failure> {
         let prefix: Prefix = prefix.parse().or_fail(Kind::Unexpected, || "an attempt's prefix".to_owned())?;
         let store = self.manifests.store();
-        if self.removal == Removal::Tag {
-            let objects = store.list(&prefix).await?;
-            for object in &objects {
-                store.tag(&object.key, None, &[RETIRED_TAG]).await?;
-            }
-            done.objects_tagged += objects.len() as u64;
-            return Ok(objects.len() as u64);
-        }
         let versions = store.list_versions(&prefix).await?;
+        if self.removal == Removal::Tag {
+            return self.tag(versions, done).await;
+        }
         let objects = versions
             .into_iter()
             .map(|version| ObjectId { key: version.key, version_id: Some(version.version_id) })
             .collect();
         self.delete(objects, done).await
+    }
+
+    /// Tags every version, many at once; all of them are left until the lifecycle rule comes round.
+    async fn tag(&self, versions: Vec<ObjectVersion>, done: &mut Done) -> Result<u64, Failure> {
+        let store = self.manifests.store();
+        let objects = versions.iter().filter(|version| !version.is_delete_marker);
+        let tagged = stream::iter(objects.map(Ok::<_, Failure>))
+            .try_for_each_concurrent(AT_ONCE, |version| async {
+                Ok(store.tag(&version.key, Some(&version.version_id), &[RETIRED_TAG]).await?)
+            });
+        tagged.await?;
+        done.objects_tagged += versions.iter().filter(|version| !version.is_delete_marker).count() as u64;
+        Ok(versions.len() as u64)
     }
 
     /// Deletes objects; the number that are left.
@@ -230,19 +259,15 @@ impl Executor<'_> {
         done.objects_deleted += deleted.count as u64;
         let left = deleted.failures.len() as u64;
         for failure in deleted.failures {
+            done.failures_passing += usize::from(failure.is_passing());
             let uri = self.manifests.root().uri(&failure.object.key);
             done.failures.push(format!("{uri}: {} ({})", failure.message, failure.code));
         }
         Ok(left)
     }
 
-    async fn abort_uploads(
-        &self,
-        inventory: &Inventory,
-        plan: &Plan,
-        done: &mut Done,
-    ) -> Result<(), Failure> {
-        for upload in inventory.uploads.iter().filter(|upload| plan.uploads.contains(&upload.key)) {
+    async fn abort_uploads(&self, plan: &Plan, done: &mut Done) -> Result<(), Failure> {
+        for upload in &plan.uploads {
             self.manifests.store().abort_upload(&upload.key, &upload.upload_id).await?;
             done.uploads_aborted += 1;
         }

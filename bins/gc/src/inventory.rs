@@ -49,6 +49,17 @@ pub struct StaleUpload {
     pub initiated: Timestamp,
 }
 
+/// A Glue table that shows a run which is not published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedTable {
+    /// Its name in the live table's database.
+    pub name: String,
+    /// The run that it shows.
+    pub run: RunId,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+}
+
 /// What Glue says.
 #[derive(Clone, Debug, Default)]
 pub struct GlueState {
@@ -73,8 +84,8 @@ pub struct Inventory {
     pub uploads: Vec<StaleUpload>,
     /// Left-over probe objects.
     pub probes: Vec<(String, Timestamp)>,
-    /// Staged tables of the live table by name, and the run that each shows.
-    pub staged_tables: Vec<(String, RunId)>,
+    /// Staged tables of the live table.
+    pub staged_tables: Vec<StagedTable>,
     /// Versions of the live Glue table, the newest first.
     pub table_versions: Vec<(String, Option<Timestamp>)>,
     /// What Glue says.
@@ -219,7 +230,7 @@ async fn read_runs(manifests: &Manifests) -> Result<(Runs, Probes), Failure> {
     let read = stream::iter(ids).map(|id| async move {
         match manifests.load(&id).await {
             Ok(stored) => Ok((id, Run::Known(Box::new(stored)))),
-            Err(ManifestError::Read(error)) => Ok((id, Run::Unreadable(error.to_string()))),
+            Err(ManifestError::Read(error)) => Ok((id, Run::Unreadable(Failure::from(error).message()))),
             Err(error) => Err(Failure::from(error)),
         }
     });
@@ -297,8 +308,11 @@ fn staged_run(table: &Table, live: &GlueName) -> Option<RunId> {
     if staged { says(parameters::RUN)?.parse().ok() } else { None }
 }
 
-fn staged_tables(tables: &[Table], live: &GlueName) -> Vec<(String, RunId)> {
-    let staged = |table: &Table| Some((table.name.table.clone(), staged_run(table, live)?));
+fn staged_tables(tables: &[Table], live: &GlueName) -> Vec<StagedTable> {
+    let staged = |table: &Table| {
+        let run = staged_run(table, live)?;
+        Some(StagedTable { name: table.name.table.clone(), run, created: table.created })
+    };
     tables.iter().filter_map(staged).collect()
 }
 

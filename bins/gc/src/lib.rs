@@ -18,8 +18,8 @@ use serde::Serialize;
 pub use args::GcArgs;
 pub use execute::Done;
 use execute::{Executor, Removal};
-pub use inventory::{AttemptFolder, GlueState, Inventory, Run, StaleUpload};
-pub use plan::{DeadAttempt, Keep, Plan, Policy, Retirement, plan};
+pub use inventory::{AttemptFolder, GlueState, Inventory, Run, StagedTable, StaleUpload};
+pub use plan::{DeadAttempt, DeadUpload, Keep, Plan, Policy, Retirement, plan};
 
 /// The result of the step.
 #[derive(Debug, Serialize)]
@@ -86,12 +86,8 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
         };
         Some(executor.carry_out(&inventory, &plan).await?)
     };
-    if let Some(first) = done.as_ref().and_then(|done| done.failures.first()) {
-        let count = done.as_ref().map_or(0, |done| done.failures.len());
-        let message = format!(
-            "{count} objects could not be deleted, the first of them {first}: mend permissions or locks and run again"
-        );
-        return Err(Failure::new(Kind::Configuration, message));
+    if let Some(failure) = done.as_ref().and_then(refused) {
+        return Err(failure);
     }
     Ok(GcResult::Collected(Box::new(Collected {
         root: args.root,
@@ -101,4 +97,19 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
         plan,
         done,
     })))
+}
+
+/// The failure to report when something could not be deleted.
+fn refused(done: &Done) -> Option<Failure> {
+    let (first, count) = (done.failures.first()?, done.failures.len());
+    let (kind, remedy) = if done.failures_passing == count {
+        (Kind::Transient, "run again")
+    } else {
+        (Kind::Configuration, "mend permissions or locks and run again")
+    };
+    let deleted = done.objects_deleted;
+    Some(Failure::new(
+        kind,
+        format!("{count} things could not be deleted ({deleted} were), the first of them {first}: {remedy}"),
+    ))
 }

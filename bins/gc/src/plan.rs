@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use lakeward_manifest::{AttemptId, Manifest, Phase, RunId};
 use serde::Serialize;
 
-use crate::inventory::{AttemptFolder, Inventory, Run};
+use crate::inventory::{AttemptFolder, Inventory, Run, StaleUpload};
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,15 @@ pub struct DeadAttempt {
     pub bytes: u64,
 }
 
+/// An unfinished multipart upload to be aborted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadUpload {
+    /// The key that it would create.
+    pub key: String,
+    /// Its id.
+    pub upload_id: String,
+}
+
 /// The plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
@@ -92,8 +101,8 @@ pub struct Plan {
     pub attempts: Vec<DeadAttempt>,
     /// Staged tables to drop.
     pub staged_tables: Vec<String>,
-    /// Stale multipart uploads to abort: keys.
-    pub uploads: Vec<String>,
+    /// Stale multipart uploads to abort.
+    pub uploads: Vec<DeadUpload>,
     /// Left-over probe objects: keys.
     pub probes: Vec<String>,
     /// Archived versions of the live Glue table to delete.
@@ -133,8 +142,9 @@ pub fn plan(inventory: &Inventory, policy: &Policy, now: Timestamp) -> Plan {
         let refused = format!("{reason}: nothing is deleted, as it cannot be told what is still in use");
         return Plan { refused: Some(refused), ..Plan::default() };
     }
-    let judge =
-        Judge { inventory, policy, now, replaced: replaced_at(inventory), newest: newest(inventory, policy) };
+    let replaced = replaced_at(inventory);
+    let newest = newest(inventory, policy, &replaced);
+    let judge = Judge { inventory, policy, now, replaced, newest };
     let mut plan = Plan::default();
     for (id, run) in &inventory.runs {
         match judge.keep(id, run) {
@@ -154,17 +164,28 @@ pub fn plan(inventory: &Inventory, policy: &Policy, now: Timestamp) -> Plan {
     plan
 }
 
-/// When each published run stopped being live: the next publication of another run after its own last one.
+/// When each version stopped being live: the next publication of another run after its own last one.
 fn replaced_at(inventory: &Inventory) -> BTreeMap<RunId, Timestamp> {
     let mut publications: Vec<(Timestamp, &RunId)> = Vec::new();
+    // A swap that died after it changed the table has not told its own manifest; whoever replaced it has.
+    let mut replaced: BTreeMap<RunId, Timestamp> = BTreeMap::new();
     for (id, manifest) in inventory.manifests() {
-        let swap = manifest.swap.iter().flat_map(|swap| &swap.publications);
-        publications.extend(swap.map(|publication| (publication.at, id)));
+        for publication in manifest.swap.iter().flat_map(|swap| &swap.publications) {
+            publications.push((publication.at, id));
+            if let Some(before) = &publication.replaced {
+                let at = replaced.entry(before.clone()).or_insert(publication.at);
+                *at = publication.at.max(*at);
+            }
+        }
     }
-    // A swap that died after it changed the table has not yet told its manifest.
-    publications.extend(inventory.live_publication());
+    if let Some((at, live)) = inventory.live_publication() {
+        publications.push((at, live));
+        if let Some(before) = inventory.glue.live.as_ref().and_then(|live| live.replaced.as_ref()) {
+            let known = replaced.entry(before.clone()).or_insert(at);
+            *known = at.max(*known);
+        }
+    }
     publications.sort();
-    let mut replaced = BTreeMap::new();
     for (n, (_, run)) in publications.iter().enumerate() {
         let next = publications.iter().skip(n + 1).find(|(_, other)| other != run);
         match next {
@@ -176,13 +197,15 @@ fn replaced_at(inventory: &Inventory) -> BTreeMap<RunId, Timestamp> {
 }
 
 /// The newest versions by when they were last published, the live one first.
-fn newest(inventory: &Inventory, policy: &Policy) -> BTreeSet<RunId> {
+fn newest(inventory: &Inventory, policy: &Policy, replaced: &BTreeMap<RunId, Timestamp>) -> BTreeSet<RunId> {
     let live = inventory.live_run();
     let mut versions: Vec<(bool, Timestamp, &RunId)> = Vec::new();
     for (id, manifest) in inventory.manifests() {
         let last =
             manifest.swap.iter().flat_map(|swap| &swap.publications).map(|publication| publication.at).max();
-        if manifest.phase == Phase::Published || live == Some(id) {
+        let version =
+            !manifest.phase.is_ended() && (manifest.phase == Phase::Published || replaced.contains_key(id));
+        if version || live == Some(id) {
             versions.push((live == Some(id), last.unwrap_or(manifest.updated.at), id));
         }
     }
@@ -216,6 +239,10 @@ impl Judge<'_> {
             Phase::Retired => Some(Keep::Tombstone),
             Phase::Retiring => None,
             Phase::Published => self.keep_version(id, manifest),
+            // Its swap died before it could say so.
+            phase if phase.is_in_flight() && self.replaced.contains_key(id) => {
+                self.keep_version(id, manifest)
+            }
             phase => self.is_fresh(id, manifest).then_some(if phase.is_ended() {
                 Keep::EndedRecently
             } else {
@@ -305,7 +332,7 @@ impl Judge<'_> {
 
     /// Staged tables of runs that are, or have ended being, on their way.
     fn dead_staged_tables(&self, retired: &BTreeSet<&RunId>) -> Vec<String> {
-        let dead = |run: &RunId| match self.inventory.runs.get(run) {
+        let dead = |run: &RunId, created: Option<Timestamp>| match self.inventory.runs.get(run) {
             _ if retired.contains(run) => true,
             Some(Run::Known(stored)) => match stored.manifest.phase {
                 Phase::Retired | Phase::Retiring | Phase::Abandoned => true,
@@ -315,18 +342,25 @@ impl Judge<'_> {
                 _ => false,
             },
             Some(Run::Unreadable(_)) => false,
-            Some(Run::WithoutManifest) | None => true,
+            // It may be of a run that began after the manifests were listed.
+            Some(Run::WithoutManifest) | None => {
+                created.is_some_and(|at| age(self.now, at) > self.policy.orphan_grace)
+            }
         };
-        let staged = self.inventory.staged_tables.iter().filter(|(_, run)| dead(run));
-        staged.map(|(table, _)| table.clone()).collect()
+        let staged = self.inventory.staged_tables.iter().filter(|staged| dead(&staged.run, staged.created));
+        staged.map(|staged| staged.name.clone()).collect()
     }
 
-    fn stale_uploads(&self, kept: &BTreeMap<RunId, Keep>) -> Vec<String> {
+    fn stale_uploads(&self, kept: &BTreeMap<RunId, Keep>) -> Vec<DeadUpload> {
         let stale = self.inventory.uploads.iter().filter(|upload| {
             let old = age(self.now, upload.initiated) > self.policy.orphan_grace;
             old && kept.get(&upload.run) != Some(&Keep::InFlight)
         });
-        stale.map(|upload| upload.key.clone()).collect()
+        let dead = |upload: &StaleUpload| DeadUpload {
+            key: upload.key.clone(),
+            upload_id: upload.upload_id.clone(),
+        };
+        stale.map(dead).collect()
     }
 
     fn old_table_versions(&self) -> Vec<String> {

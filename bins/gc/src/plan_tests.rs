@@ -8,7 +8,7 @@ use lakeward_store::{ETag, Stored};
 use serde_json::{Map, json};
 
 use super::*;
-use crate::inventory::{GlueState, StaleUpload};
+use crate::inventory::{GlueState, StagedTable};
 
 const POLICY: Policy = Policy {
     retention: Duration::from_hours(24 * 90),
@@ -169,9 +169,22 @@ fn a_swap_that_died_before_it_told_its_manifest_still_ends_the_version_before() 
 }
 
 #[test]
+fn a_version_whose_swap_died_before_it_told_its_manifest_has_its_graces_too() {
+    // Run 2 was live and its manifest never says so; run 3 knows that it has replaced it.
+    let mut third = run(3, Phase::Published, &[3]);
+    third.swap.as_mut().unwrap().publications[0].replaced = Some(id(2));
+    let inventory = inventory(vec![run(1, Phase::Published, &[1]), run(2, Phase::Verified, &[]), third], 3);
+    let policy = Policy { retention: Duration::ZERO, ..POLICY };
+    let soon = plan(&inventory, &policy, day(3) + Duration::from_hours(3));
+    assert_eq!(soon.kept[&id(2)], Keep::WithinReaderGrace);
+    assert_eq!(plan(&inventory, &POLICY, day(92)).kept[&id(2)], Keep::WithinRetention);
+    assert!(retired(&plan(&inventory, &POLICY, day(93))).contains(&id(2)));
+}
+
+#[test]
 fn both_runs_of_a_swap_under_way_stay() {
     let mut inventory = inventory(vec![run(1, Phase::Published, &[1]), run(2, Phase::Verified, &[])], 1);
-    let intent = SwapIntent { run: id(2), execution: ExecutionId::from_random(1), at: day(2) };
+    let intent = SwapIntent { run: id(2), execution: ExecutionId::from_random(1), at: day(2), until: day(3) };
     inventory.glue.live.as_mut().unwrap().swapping = Some(intent);
     let plan = plan(&inventory, &POLICY, day(2000));
     assert!(plan.retire.is_empty());
@@ -290,7 +303,10 @@ fn stale_uploads_go_and_those_of_a_run_in_flight_stay() {
         let upload = StaleUpload { run: id(n), key: key.into(), upload_id: "u".into(), initiated: day(1) };
         inventory.uploads.push(upload);
     }
-    assert_eq!(plan(&inventory, &POLICY, day(4)).uploads, ["old"]);
+    assert_eq!(
+        plan(&inventory, &POLICY, day(4)).uploads,
+        [DeadUpload { key: "old".into(), upload_id: "u".into() }]
+    );
     assert!(plan(&inventory, &POLICY, day(1) + Duration::from_hours(23)).uploads.is_empty());
 }
 
@@ -301,12 +317,17 @@ fn a_staged_table_goes_once_its_run_has_ended_or_been_live_for_the_reader_grace(
         1,
     );
     for n in 1..=4 {
-        inventory.staged_tables.push((format!("staged_{n}"), id(n)));
+        inventory.staged_tables.push(StagedTable {
+            name: format!("staged_{n}"),
+            run: id(n),
+            created: Some(day(n)),
+        });
     }
-    // Run 4 has no manifest any more.
-    assert_eq!(plan(&inventory, &POLICY, day(2)).staged_tables, ["staged_1", "staged_3", "staged_4"]);
-    let soon = plan(&inventory, &POLICY, day(1) + Duration::from_hours(1));
-    assert_eq!(soon.staged_tables, ["staged_3", "staged_4"]);
+    assert_eq!(plan(&inventory, &POLICY, day(2)).staged_tables, ["staged_1", "staged_3"]);
+    assert_eq!(plan(&inventory, &POLICY, day(1) + Duration::from_hours(1)).staged_tables, ["staged_3"]);
+    // Run 4 has no manifest: it may have begun after the manifests were listed.
+    assert!(plan(&inventory, &POLICY, day(4)).staged_tables.iter().all(|table| table != "staged_4"));
+    assert!(plan(&inventory, &POLICY, day(6)).staged_tables.iter().any(|table| table == "staged_4"));
 }
 
 #[test]

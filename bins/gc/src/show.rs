@@ -16,8 +16,8 @@ pub(crate) fn print(plan: &Plan) {
     for table in &plan.staged_tables {
         tracing::info!(table, "plan: drop staged table");
     }
-    for key in &plan.uploads {
-        tracing::info!(key, "plan: abort stale upload");
+    for upload in &plan.uploads {
+        tracing::info!(key = upload.key, "plan: abort stale upload");
     }
     for key in &plan.probes {
         tracing::info!(key, "plan: delete left-over probe");

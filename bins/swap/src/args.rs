@@ -35,7 +35,7 @@ pub struct SwapArgs {
     #[arg(long, value_name = "FILE", env = "LAKEWARD_VIEW_SQL")]
     pub view_sql: Option<PathBuf>,
 
-    /// How long a swap of partitions that has died keeps another run waiting; the same for all swaps of a table
+    /// How long a swap of partitions that has died keeps another run waiting; at least four times --patience
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_duration, env = "LAKEWARD_LEASE")]
     pub lease: Duration,
 

@@ -5,22 +5,21 @@
 //! live table is the truth: after a crash anywhere, running the same command again reads it and goes on.
 
 mod args;
+mod go_live;
 mod partitioned;
 mod unpartitioned;
 
 use jiff::Timestamp;
 use lakeward_catalog::run_table::{self, LiveMark};
-use lakeward_catalog::{Catalog, LiveTable, TableName, converge};
+use lakeward_catalog::{Catalog, LiveTable, Table, TableDefinition, TableName, converge};
 use lakeward_cli::Context;
-use lakeward_manifest::{
-    Direction, ManifestUri, Phase, Publication, RunId, Sealed, Step, SwapDecision, Verified, decide_swap,
-};
+use lakeward_manifest::{Direction, ManifestUri, Phase, RunId, Sealed, Verified, parameters};
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use lakeward_store::{Manifests, StoreOptions, Stored};
 use serde::Serialize;
-use serde_json::Map;
 
 pub use args::{SwapArgs, Target};
+use go_live::{Outcome, go_live};
 
 /// The result of the step.
 #[derive(Debug, Serialize)]
@@ -73,15 +72,6 @@ impl From<&converge::Plan> for PartitionCounts {
     }
 }
 
-/// How an attempt to change the live table ended.
-#[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// The live table shows the run.
-    Made { partitions: PartitionCounts, window_ms: u64, window_calls: u64 },
-    /// Somebody else changed the live table: look again.
-    Overtaken,
-}
-
 /// What every part of the step works with.
 pub(crate) struct Swap<'s> {
     pub(crate) catalog: &'s Catalog,
@@ -96,17 +86,33 @@ impl Swap<'_> {
         &self.run.manifest.run.id
     }
 
-    /// What the live table is to say of itself once it shows the run.
-    pub(crate) fn mark(&self, live: &LiveTable) -> LiveMark {
+    /// The run that this one replaces.
+    pub(crate) fn replaced(&self, live: &LiveTable) -> Option<RunId> {
+        live.state.run.clone().filter(|run| run != self.run_id()).or_else(|| {
+            // A live run that is put right replaces nothing anew.
+            live.state.replaced.clone().filter(|_| live.state.run.as_ref() == Some(self.run_id()))
+        })
+    }
+
+    /// The live table's definition once it shows the run, as of now.
+    pub(crate) fn live_definition(&self, live: &LiveTable) -> (TableDefinition, Timestamp) {
         let mine = self.run_id();
         let newest = live.state.newest.clone().filter(|newest| mine.is_older_than(newest));
-        let replaced = live.state.run.clone().filter(|run| run != mine);
-        LiveMark {
+        let published_at = self.context.now();
+        let mark = LiveMark {
             newest: newest.unwrap_or_else(|| mine.clone()),
-            replaced,
-            published_at: self.context.now(),
-        }
+            replaced: self.replaced(live),
+            published_at,
+        };
+        let before = live.table.as_ref().map(|table| &table.definition);
+        (run_table::live_definition(&self.run, before, &mark), published_at)
     }
+}
+
+/// Whether a table shows the very publication that `wanted` is.
+pub(crate) fn shows(table: &Table, wanted: &TableDefinition) -> bool {
+    let says = |name| table.definition.parameters.get(name) == wanted.parameters.get(name);
+    says(parameters::RUN) && says(parameters::PUBLISHED_AT)
 }
 
 /// Runs the step.
@@ -136,6 +142,10 @@ pub async fn run(args: SwapArgs, context: Context) -> Result<SwapResult, Failure
 }
 
 fn resolve(args: &SwapArgs) -> Result<(ManifestUri, Direction), Failure> {
+    // A call may go on for as long as the patience; the lease must not run out meanwhile.
+    if args.lease < args.common.patience.saturating_mul(4) {
+        return Err(Failure::new(Kind::Usage, "--lease must be at least four times --patience"));
+    }
     match (&args.target, &args.to) {
         (Target::Manifest(uri), None) => Ok((uri.clone(), Direction::Forward)),
         (Target::Manifest(ManifestUri { root, .. }) | Target::Root(root), Some(run)) => {
@@ -154,156 +164,6 @@ fn view(stored: &Stored, direction: Direction) -> Result<Verified<'_>, Failure> 
         Direction::Forward => Ok(stored.manifest.verified()?),
         Direction::Rollback => Ok(stored.manifest.version()?),
     }
-}
-
-/// What this execution found or did.
-enum Outcome {
-    /// The run was live before; the manifest now says so.
-    WasLive { replaced: Option<RunId> },
-    /// A dry run.
-    WouldChange { replaced: Option<RunId>, partitions: PartitionCounts },
-    /// The run went live.
-    Changed { publication: Publication, partitions: PartitionCounts },
-}
-
-async fn go_live(
-    swap: &Swap<'_>,
-    manifests: &Manifests,
-    stored: &Stored,
-    direction: Direction,
-    args: &SwapArgs,
-) -> Result<Outcome, Failure> {
-    let mut waits = swap.catalog.caller().backoff();
-    let mut announced: Option<Stored> = None;
-    loop {
-        let live = LiveTable::read(swap.catalog, swap.table).await?;
-        live.check_may_show(&swap.run.written.partition_columns, args.adopt)?;
-        match decide(swap, &live, stored, direction) {
-            SwapDecision::AlreadyLive => {
-                let current = announced.unwrap_or_else(|| stored.clone());
-                return finish_recorded(swap, manifests, current, &live, direction, args).await;
-            }
-            SwapDecision::Superseded { by } => return Err(superseded(swap, &by)),
-            SwapDecision::Wait { rival, until } => {
-                tracing::info!(%rival, %until, "another run is going live: waiting");
-                if args.dry_run || waits.wait().await.is_err() {
-                    return Err(rival_is_swapping(swap, &rival, until));
-                }
-                continue;
-            }
-            SwapDecision::Publish | SwapDecision::Resume => {}
-        }
-        if args.dry_run {
-            let partitions = partitioned::would_change(swap, &live).await?;
-            return Ok(Outcome::WouldChange { replaced: live.state.run, partitions });
-        }
-        let current = match announced.take() {
-            Some(announced) => announced,
-            None => {
-                let announce =
-                    |manifest: lakeward_manifest::Manifest| manifest.intend_to_publish(swap.context.stamp());
-                manifests.change(stored.clone(), announce).await?
-            }
-        };
-        let mark = swap.mark(&live);
-        let change = if swap.run.manifest.table.partition_by.is_empty() {
-            unpartitioned::change(swap, &live, &mark).await?
-        } else {
-            partitioned::change(swap, &live, &mark).await?
-        };
-        match change {
-            Change::Made { partitions, window_ms, window_calls } => {
-                let publication = Publication {
-                    at: mark.published_at,
-                    replaced: mark.replaced,
-                    rollback: direction == Direction::Rollback,
-                    window_ms: Some(window_ms),
-                    window_calls: Some(window_calls),
-                    extra: Map::new(),
-                };
-                record(swap, manifests, current, &publication).await?;
-                return Ok(Outcome::Changed { publication, partitions });
-            }
-            Change::Overtaken => {
-                announced = Some(current);
-                let stuck = format!("{} kept being changed by others: run again", swap.table);
-                waits.wait().await.map_err(|_| Failure::new(Kind::Transient, stuck))?;
-            }
-        }
-    }
-}
-
-/// Decides from the live table; a run that was published once does not go forward a second time.
-fn decide(swap: &Swap<'_>, live: &LiveTable, stored: &Stored, direction: Direction) -> SwapDecision {
-    let decision = decide_swap(&live.state, swap.run_id(), direction, swap.context.now(), swap.lease);
-    let published = direction == Direction::Forward && stored.manifest.phase == Phase::Published;
-    match decision {
-        SwapDecision::Publish if published => SwapDecision::Superseded { by: swap.run_id().clone() },
-        decision => decision,
-    }
-}
-
-/// The live table shows the run already: what is missing is at most the manifest's record of it.
-async fn finish_recorded(
-    swap: &Swap<'_>,
-    manifests: &Manifests,
-    current: Stored,
-    live: &LiveTable,
-    direction: Direction,
-    args: &SwapArgs,
-) -> Result<Outcome, Failure> {
-    let replaced = live.state.replaced.clone();
-    let at = live.state.published_at.unwrap_or_else(|| swap.context.now());
-    let section = current.manifest.swap.as_ref();
-    let recorded =
-        section.is_some_and(|swap| swap.publications.iter().any(|publication| publication.at == at));
-    if !recorded && !args.dry_run {
-        let publication = Publication {
-            at,
-            replaced: replaced.clone(),
-            rollback: direction == Direction::Rollback,
-            window_ms: None,
-            window_calls: None,
-            extra: Map::new(),
-        };
-        record(swap, manifests, current, &publication).await?;
-    }
-    Ok(Outcome::WasLive { replaced })
-}
-
-async fn record(
-    swap: &Swap<'_>,
-    manifests: &Manifests,
-    current: Stored,
-    publication: &Publication,
-) -> Result<(), Failure> {
-    let view = lakeward_sql::view_over_run(&swap.run);
-    manifests
-        .change(current, |manifest| manifest.publish(publication.clone(), view.clone(), swap.context.stamp()))
-        .await?;
-    tracing::info!(table = %swap.table, replaced = ?publication.replaced.as_ref().map(RunId::as_str), "published");
-    Ok(())
-}
-
-fn superseded(swap: &Swap<'_>, by: &RunId) -> Failure {
-    let (run, table) = (swap.run_id(), swap.table);
-    let message = if by == run {
-        format!(
-            "run {run} was live in {table} and another has replaced it: {} --to {run} publishes it again",
-            Step::Swap.binary()
-        )
-    } else {
-        format!("run {run} is older than run {by}, which is or was live in {table}: start a new run")
-    };
-    Failure::new(Kind::Fenced, message)
-}
-
-fn rival_is_swapping(swap: &Swap<'_>, rival: &RunId, until: Timestamp) -> Failure {
-    let message = format!(
-        "run {rival} is going live in {}: run again when it has, or after {until}, when its lease runs out",
-        swap.table
-    );
-    Failure::new(Kind::Transient, message)
 }
 
 impl Outcome {
@@ -348,13 +208,4 @@ impl Outcome {
 /// Milliseconds from `from` to `to`; 0 when a clock was set back between.
 pub(crate) fn milliseconds(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
-}
-
-/// The live table's definition once it shows the run.
-pub(crate) fn live_definition(
-    swap: &Swap<'_>,
-    live: &LiveTable,
-    mark: &LiveMark,
-) -> lakeward_catalog::TableDefinition {
-    run_table::live_definition(&swap.run, live.table.as_ref().map(|table| &table.definition), mark)
 }

@@ -11,13 +11,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lakeward_catalog::run_table::{self, LiveMark};
-use lakeward_catalog::{Catalog, Create, LiveTable, Partition, Table, Update, converge};
+use lakeward_catalog::run_table;
+use lakeward_catalog::{Catalog, CatalogError, Create, LiveTable, Partition, Table, Update, converge};
 use lakeward_manifest::{LiveState, SwapIntent, parameters};
-use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
+use lakeward_outcome::{Failure, Kind, ResultExt};
 use tokio::sync::Mutex;
 
-use crate::{Change, PartitionCounts, Swap, live_definition, milliseconds};
+use crate::go_live::{Change, Made};
+use crate::{PartitionCounts, Swap, milliseconds, shows};
 
 /// How often partitions that somebody else changed meanwhile are put right before the swap gives up.
 const ROUNDS: usize = 3;
@@ -35,7 +36,7 @@ pub(crate) async fn would_change(swap: &Swap<'_>, live: &LiveTable) -> Result<Pa
 }
 
 /// Makes the live table and its partitions show the run.
-pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable, mark: &LiveMark) -> Result<Change, Failure> {
+pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable) -> Result<Change, Failure> {
     let Some(lock) = Lock::take(swap, live).await? else { return Ok(Change::Overtaken) };
     let want = run_table::partitions(&swap.run);
     let plan = converge::diff(&swap.catalog.partitions(swap.table).await?, &want);
@@ -44,16 +45,17 @@ pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable, mark: &LiveMark) -
     let catalog = swap.catalog.with_caller(swap.catalog.caller().counting_anew());
     let began = swap.context.now();
     move_partitions(swap, &catalog, &lock, plan, &want).await?;
-    release(swap, &catalog, mark).await?;
-    Ok(Change::Made {
+    let at = release(swap, &catalog).await?;
+    Ok(Change::Made(Made {
+        at,
         partitions,
         window_ms: milliseconds(began, swap.context.now()),
         window_calls: catalog.caller().calls().total(),
-    })
+    }))
 }
 
 /// Moves partitions until the catalog shows what is wanted: a swap that was taken over may still have had a batch
-/// in flight.
+/// in flight, and so meet or make partitions that are not as they were listed.
 async fn move_partitions(
     swap: &Swap<'_>,
     catalog: &Catalog,
@@ -61,49 +63,50 @@ async fn move_partitions(
     mut plan: converge::Plan,
     want: &[Partition],
 ) -> Result<(), Failure> {
+    let mut refused = None;
     for _ in 0..ROUNDS {
         if plan.is_empty() {
             return Ok(());
         }
-        apply(swap, catalog, &plan, lock).await?;
+        refused = apply(swap, catalog, &plan, lock).await?;
         plan = converge::diff(&catalog.partitions(swap.table).await?, want);
     }
     if plan.is_empty() {
         return Ok(());
     }
-    let message = format!("partitions of {} kept being changed by others: run again", swap.table);
-    Err(Failure::new(Kind::Transient, message))
+    let changed = || {
+        Failure::new(Kind::Transient, format!("partitions of {} kept being changed: run again", swap.table))
+    };
+    Err(refused.map_or_else(changed, Failure::from).context("moving partitions"))
 }
 
+/// Carries out a plan; what Glue refused of it, if anything.
 async fn apply(
     swap: &Swap<'_>,
     catalog: &Catalog,
     plan: &converge::Plan,
     lock: &Lock<'_, '_>,
-) -> Result<(), Failure> {
+) -> Result<Option<CatalogError>, Failure> {
     let held = async || lock.renew().await;
     let puts = converge::apply_puts(catalog, swap.table, plan, held).await?;
-    puts.into_result(swap.table).doing(|| "moving partitions".to_owned())?;
+    if let Err(refused) = puts.into_result(swap.table) {
+        return Ok(Some(refused));
+    }
     // Only now: a reader that still plans on a partition which goes has had every chance to see the new ones.
     let deletes = converge::apply_deletes(catalog, swap.table, plan, held).await?;
-    deletes.into_result(swap.table).doing(|| "removing partitions".to_owned())?;
-    Ok(())
+    Ok(deletes.into_result(swap.table).err())
 }
 
-/// The last step: the table's own Location and marks, and the end of the intent.
-async fn release(swap: &Swap<'_>, catalog: &Catalog, mark: &LiveMark) -> Result<(), Failure> {
+/// The last step: the table's own Location and marks, and the end of the intent. Gives the time of the publication.
+async fn release(swap: &Swap<'_>, catalog: &Catalog) -> Result<Timestamp, Failure> {
     let mut waits = catalog.caller().backoff();
     loop {
         let live = LiveTable::read(catalog, swap.table).await?;
+        let (wanted, at) = swap.live_definition(&live);
         check_held(swap, &live.state)?;
         let Some(table) = &live.table else { return Err(lost(swap)) };
-        let wanted = live_definition(swap, &live, mark);
-        let is_mine = |table: &Table| {
-            let says = |name| table.definition.parameters.get(name) == wanted.parameters.get(name);
-            says(parameters::RUN) && says(parameters::PUBLISHED_AT)
-        };
-        match catalog.update_table(table, &wanted, is_mine).await? {
-            Update::Done => return Ok(()),
+        match catalog.update_table(table, &wanted, |table| shows(table, &wanted)).await? {
+            Update::Done => return Ok(at),
             Update::Conflict => waits.wait().await.map_err(|_| lost(swap))?,
         };
     }
@@ -144,18 +147,19 @@ impl<'s, 'r> Lock<'s, 'r> {
         Ok(taken.then(|| Self { swap, renewed: Mutex::new(at) }))
     }
 
-    /// Renews the intent when a good part of the lease has passed; fails when it is no longer ours.
+    /// Makes sure that the intent is still ours, and renews it when a good part of the lease has passed.
     async fn renew(&self) -> Result<(), Failure> {
+        let live = LiveTable::read(self.swap.catalog, self.swap.table).await?;
+        check_held(self.swap, &live.state)?;
+        let Some(table) = &live.table else { return Err(lost(self.swap)) };
         let mut renewed = self.renewed.lock().await;
         let now = self.swap.context.now();
         let age = Duration::try_from(now.duration_since(*renewed)).unwrap_or(Duration::ZERO);
         if age < self.swap.lease / RENEW_AFTER {
             return Ok(());
         }
-        let live = LiveTable::read(self.swap.catalog, self.swap.table).await?;
-        check_held(self.swap, &live.state)?;
-        let Some(table) = &live.table else { return Err(lost(self.swap)) };
         let wanted = intent_definition(self.swap, Some(table), now)?;
+        // A conflict with a change that is no intent is met again, and read again, before the next batches.
         let update = self.swap.catalog.update_table(table, &wanted, |table| carries(table, &wanted)).await?;
         if update == Update::Done {
             *renewed = now;
@@ -171,7 +175,10 @@ fn intent_definition(
     before: Option<&Table>,
     at: Timestamp,
 ) -> Result<lakeward_catalog::TableDefinition, Failure> {
-    let intent = SwapIntent { run: swap.run_id().clone(), execution: swap.context.execution().clone(), at };
+    // A time that cannot be represented lies so far ahead that the lease never runs out.
+    let until = at.checked_add(swap.lease).unwrap_or(Timestamp::MAX);
+    let intent =
+        SwapIntent { run: swap.run_id().clone(), execution: swap.context.execution().clone(), at, until };
     run_table::swapping_definition(&swap.run, before.map(|table| &table.definition), &intent)
         .or_fail(Kind::Unexpected, || "writing the intent".to_owned())
 }

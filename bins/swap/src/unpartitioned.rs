@@ -1,22 +1,16 @@
 //! One UpdateTable: atomic for every engine.
 
-use lakeward_catalog::run_table::LiveMark;
-use lakeward_catalog::{Create, LiveTable, Table, Update};
-use lakeward_manifest::parameters;
+use lakeward_catalog::{Create, LiveTable, Update};
 use lakeward_outcome::Failure;
 
-use crate::{Change, PartitionCounts, Swap, live_definition, milliseconds};
+use crate::go_live::{Change, Made};
+use crate::{PartitionCounts, Swap, milliseconds, shows};
 
 /// Makes the live table show the run, if it still is as it was read.
-pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable, mark: &LiveMark) -> Result<Change, Failure> {
-    let wanted = live_definition(swap, live, mark);
+pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable) -> Result<Change, Failure> {
+    let (wanted, at) = swap.live_definition(live);
     let catalog = swap.catalog.with_caller(swap.catalog.caller().counting_anew());
-    // Whoever made the table show this very publication made what we want.
-    let is_mine = |table: &Table| {
-        let says = |name| table.definition.parameters.get(name) == wanted.parameters.get(name);
-        says(parameters::RUN) && says(parameters::PUBLISHED_AT)
-    };
-    let began = swap.context.now();
+    let is_mine = |table: &lakeward_catalog::Table| shows(table, &wanted);
     let made = match &live.table {
         Some(table) => catalog.update_table(table, &wanted, is_mine).await? == Update::Done,
         None => catalog.create_table(swap.table, &wanted, is_mine).await? == Create::Created,
@@ -24,9 +18,10 @@ pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable, mark: &LiveMark) -
     if !made {
         return Ok(Change::Overtaken);
     }
-    Ok(Change::Made {
+    Ok(Change::Made(Made {
+        at,
         partitions: PartitionCounts::default(),
-        window_ms: milliseconds(began, swap.context.now()),
+        window_ms: milliseconds(at, swap.context.now()),
         window_calls: catalog.caller().calls().total(),
-    })
+    }))
 }

@@ -36,11 +36,20 @@ pub(crate) async fn find(
         Some(uri) => uri.parse().or_fail(Kind::Configuration, || format!("reading the live table {name}"))?,
         None => ManifestUri { root: staged.table.root.clone(), run },
     };
-    let manifests = Manifests::open(aws, uri.root, own_bucket(context), context.caller().clone())?;
+    let manifests = Manifests::open(aws, uri.root.clone(), own_bucket(context), context.caller().clone())?;
     let version = async {
-        let stored = manifests.load(&uri.run).await?;
-        let sealed = stored.manifest.sealed()?;
-        Ok::<_, Failure>(LiveVersion { run: uri.run, rows: sealed.written.rows, view: View::of(&sealed) })
+        // Not the kinds of these errors: they would blame the run that is being verified.
+        let broken = || {
+            format!("its manifest {uri} is gone or has ended: publish a new version without this gate first")
+        };
+        let stored =
+            manifests.find(&uri.run).await?.ok_or_else(|| Failure::new(Kind::Configuration, broken()))?;
+        let sealed = stored.manifest.sealed().or_fail(Kind::Configuration, broken)?;
+        Ok::<_, Failure>(LiveVersion {
+            run: uri.run.clone(),
+            rows: sealed.written.rows,
+            view: View::of(&sealed),
+        })
     };
     version.await.doing(|| format!("reading the live version of {name}")).map(Some)
 }

@@ -61,8 +61,9 @@ pub struct QueryArgs {
     #[arg(long, value_name = "SQL", env = "LAKEWARD_INIT_SQL")]
     pub init_sql: Option<String>,
 
-    /// A DuckDB variable, read in SQL by getvariable('NAME'); run_ts and run_id are always set
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_pair, env = "LAKEWARD_VARS", value_delimiter = '\n')]
+    /// A DuckDB variable, read in SQL by getvariable('NAME'); run_ts and run_id are always set. May be repeated; its
+    /// environment variable holds one
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_pair, env = "LAKEWARD_VAR")]
     pub variables: Vec<(String, String)>,
 }
 
@@ -110,12 +111,12 @@ pub struct TargetArgs {
     #[arg(long, value_name = "TEXT", env = "LAKEWARD_COMMENT")]
     pub comment: Option<String>,
 
-    /// The comment of a column
-    #[arg(long = "column-comment", value_name = "COLUMN=TEXT", value_parser = parse_pair, env = "LAKEWARD_COLUMN_COMMENTS", value_delimiter = '\n')]
+    /// The comment of a column. May be repeated; its environment variable holds one
+    #[arg(long = "column-comment", value_name = "COLUMN=TEXT", value_parser = parse_pair, env = "LAKEWARD_COLUMN_COMMENT")]
     pub column_comments: Vec<(String, String)>,
 
-    /// A Glue table parameter of your own
-    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = parse_pair, env = "LAKEWARD_PROPERTIES", value_delimiter = '\n')]
+    /// A Glue table parameter of your own. May be repeated; its environment variable holds one
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = parse_pair, env = "LAKEWARD_PROPERTY")]
     pub properties: Vec<(String, String)>,
 }
 

@@ -19,31 +19,38 @@ pub(crate) async fn find_written(manifests: &Manifests, job: &Job) -> Result<Opt
     }
 }
 
+/// How claiming a run ended.
+pub(crate) enum Claimed {
+    /// This attempt holds it.
+    Mine(Stored),
+    /// Another attempt has sealed it for the same request meanwhile.
+    AlreadyWritten(Stored),
+}
+
 /// Claims a new run, or takes over an unsealed one and thereby fences the attempt that held it.
 ///
 /// # Errors
-/// Another attempt has sealed the run meanwhile, or the run has ended.
+/// Another attempt has sealed the run for another request meanwhile, or the run has ended.
 pub(crate) async fn claim(
     manifests: &Manifests,
     job: &Job,
     attempt: &AttemptId,
     context: &Context,
-) -> Result<Stored, Failure> {
+) -> Result<Claimed, Failure> {
     if let Some(claimed) = manifests.create(first_document(job, attempt, context)).await? {
-        return Ok(claimed);
+        return Ok(Claimed::Mine(claimed));
     }
     let held = manifests.load(&job.run.id).await?;
-    tracing::info!(
-        fenced = %held.manifest.attempt.id,
-        number = held.manifest.attempt.number + 1,
-        "the run was claimed before: taking over"
-    );
-    let claimed = manifests
-        .change(held, |manifest| {
-            manifest.take_over(job.table.clone(), job.request.clone(), attempt.clone(), context.stamp())
-        })
-        .await?;
-    Ok(claimed)
+    let (fenced, number) = (held.manifest.attempt.id.clone(), held.manifest.attempt.number);
+    let take_over = |manifest: Manifest| {
+        manifest.take_over(job.table.clone(), job.request.clone(), attempt.clone(), context.stamp())
+    };
+    let current = manifests.change(held, take_over).await?;
+    if current.manifest.attempt.id != *attempt {
+        return Ok(Claimed::AlreadyWritten(current));
+    }
+    tracing::info!(%fenced, number = number + 1, "the run was claimed before: taking over");
+    Ok(Claimed::Mine(current))
 }
 
 fn first_document(job: &Job, attempt: &AttemptId, context: &Context) -> Manifest {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use lakeward_aws::SdkConfig;
-use lakeward_cli::{Context, Unit};
+use lakeward_cli::Context;
 use lakeward_engine::{
     EngineError, Plan, S3Access, S3Secrets, Session, SessionOptions, TableShape, needs_httpfs,
 };
@@ -120,6 +120,5 @@ async fn fetch_database(
     });
     let bytes = fetched.doing(|| format!("fetching the database {database}"))?;
     tracing::info!(bytes, database, "fetched the database");
-    context.progress("database", bytes, Unit::Bytes).finish();
     Ok(Database { file, name })
 }

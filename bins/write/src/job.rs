@@ -33,7 +33,9 @@ pub(crate) struct Job {
 enum JobError {
     #[error("{0} is missing: give {1}, or put {2} into the spec file")]
     Missing(&'static str, &'static str, &'static str),
-    #[error("the query is empty")]
+    #[error(
+        "the query is empty: give it by --sql, --sql-file or standard input, or put sql into the spec file"
+    )]
     EmptyQuery,
     #[error("column {0:?} is given twice in {1}")]
     Twice(String, &'static str),
@@ -43,7 +45,7 @@ enum JobError {
     CommaInProperty(String),
     #[error("{what} has {length} characters: Glue takes at most {max}")]
     TooLong { what: String, length: usize, max: usize },
-    #[error("run timestamp: {0}")]
+    #[error("the run timestamp cannot name a run (--run-ts)")]
     Run(#[from] lakeward_manifest::IdError),
 }
 

@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde_json::Map;
 
 pub use args::WriteArgs;
+use claim::Claimed;
 use job::Job;
 use scratch::Scratch;
 
@@ -76,7 +77,13 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
     let columns = Columns::of(&prepared.plan, &job)?;
     preflight::check_live_table(&catalog, &job, &columns.partition).await?;
 
-    let claimed = claim::claim(&manifests, &job, &attempt, &context).await?;
+    let claimed = match claim::claim(&manifests, &job, &attempt, &context).await? {
+        Claimed::Mine(claimed) => claimed,
+        Claimed::AlreadyWritten(written) => {
+            tracing::info!("another attempt has written this request meanwhile: nothing to do");
+            return result(&written, true);
+        }
+    };
     let shipped = match ship::ship(prepared, &job, &upload, &scratch, &manifests, &attempt, &context).await {
         Ok(files) => files,
         Err(failure) => {
@@ -102,9 +109,9 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
             result(&sealed, false)
         }
         Err(failure) => {
-            // Fenced: another attempt holds the run, so that nobody will ever name these files. Any other failure
-            // leaves it open whether the manifest names them.
-            if failure.kind() == Kind::Fenced {
+            // The store finds out whether the seal was put, and says so when it cannot: only then may the manifest
+            // name these files.
+            if !matches!(failure.kind(), Kind::Unknown | Kind::Unexpected) {
                 ship::undo(&manifests, &job, &attempt).await;
             }
             Err(failure)

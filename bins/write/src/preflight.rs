@@ -66,7 +66,11 @@ async fn check_owner(manifests: &Manifests, job: &Job, runs: &Prefix) -> Result<
     };
     let Some(stored) = manifests.find(&newest).await? else { return Ok(()) };
     let owner = &stored.manifest.table.glue;
-    if *owner == job.table.glue {
+    let never_published = stored.manifest.swap.is_none();
+    if *owner == job.table.glue
+        || (never_published && (stored.manifest.phase.is_ended() || stored.manifest.write.is_none()))
+    {
+        // A run that came to nothing owns nothing: most likely its table's name was mistyped.
         return Ok(());
     }
     let (root, manifest) = (job.table.root.clone(), stored.manifest.uri());

@@ -1,5 +1,6 @@
 //! A folder of this execution's own on local disk, gone when the step ends.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use lakeward_outcome::{Failure, Kind, ResultExt};
@@ -14,9 +15,14 @@ impl Scratch {
         let path = parent.join(format!("lakeward-{name}"));
         let folder = Self(path);
         for part in [folder.files(), folder.engine()] {
-            std::fs::create_dir_all(&part).or_fail(Kind::Configuration, || {
-                format!("creating the scratch folder {} (--scratch)", part.display())
-            })?;
+            // For this user alone: it holds the data, and perhaps somebody's database.
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&part)
+                .or_fail(Kind::Configuration, || {
+                    format!("creating the scratch folder {} (--scratch)", part.display())
+                })?;
         }
         Ok(folder)
     }

@@ -81,6 +81,10 @@ impl SpecFile {
 
     fn parse(text: &str) -> Result<Self, anyhow::Error> {
         let spec: Self = serde_saphyr::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))?;
+        if let Some(name) = &spec.glue_table {
+            // Documents may hold staged names, a spec may not.
+            name.to_string().parse::<GlueName>()?;
+        }
         anyhow::ensure!(spec.sql.is_none() || spec.sql_file.is_none(), "has both sql and sql_file: keep one");
         Ok(spec)
     }

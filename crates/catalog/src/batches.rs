@@ -57,6 +57,11 @@ impl PartitionFailure {
                 | "ResourceNotReadyException"
         )
     }
+
+    /// Whether somebody else created or deleted the partition at the same time: the next look shows what is there.
+    pub(crate) fn is_race(&self) -> bool {
+        matches!(self.code.as_str(), "AlreadyExistsException" | "EntityNotFoundException")
+    }
 }
 
 impl fmt::Display for PartitionFailure {

@@ -55,9 +55,7 @@ pub enum CatalogError {
         why: String,
     },
     /// Glue refused some partitions of a batch.
-    #[error(
-        "glue refused {count} partitions of {table}, the first of them {first}: run the same command again"
-    )]
+    #[error("glue refused {count} partitions of {table}, the first of them {first}")]
     PartitionsRefused {
         /// The table.
         table: TableName,
@@ -96,7 +94,7 @@ impl Classify for CatalogError {
             Self::Unreachable { .. } => Kind::Transient,
             Self::Unsettled { .. } => Kind::Unknown,
             Self::PartitionsRefused { first, .. } if first.is_denied() => Kind::Configuration,
-            Self::PartitionsRefused { first, .. } if first.is_passing() => Kind::Transient,
+            Self::PartitionsRefused { first, .. } if first.is_passing() || first.is_race() => Kind::Transient,
             Self::PartitionsRefused { .. } | Self::NoSuchTable { .. } | Self::Malformed { .. } => {
                 Kind::Unexpected
             }

@@ -24,7 +24,7 @@ pub enum LiveError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// What it says of itself is not in Lakeward's form.
-    #[error("live table {table}: {source}")]
+    #[error("live table {table}")]
     Parameter {
         /// The table.
         table: TableName,

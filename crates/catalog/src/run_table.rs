@@ -52,7 +52,9 @@ pub fn live_definition(
     table
         .parameters
         .extend(mark.replaced.iter().map(|run| (parameters::REPLACED.to_owned(), run.to_string())));
-    table.parameters.remove(parameters::SWAPPING);
+    for ended in [parameters::SWAPPING, parameters::FENCED_BY] {
+        table.parameters.remove(ended);
+    }
     table
 }
 

@@ -14,7 +14,7 @@ use crate::args::StepArgs;
 use crate::clock::System;
 use crate::context::Context;
 use crate::logs;
-use crate::report::Report;
+use crate::report::{self, Report};
 
 /// Runs a step: parses the arguments, sets up logs and signals, calls `body`, delivers the result, and gives the
 /// exit code.
@@ -32,11 +32,17 @@ where
     let common = args.common().clone();
     let identity = logs::init(step, &common, Arc::new(System));
     let context = Context::new(step, &common, Arc::new(System), Arc::new(System), identity);
-    let outcome = in_runtime(body(args, context.clone()), context.cancel().clone());
+    let outcome = match report::check_path(common.result_path.as_deref()) {
+        Ok(()) => in_runtime(body(args, context.clone()), context.cancel().clone()),
+        Err(failure) => Err(failure),
+    };
     if let Err(failure) = &outcome {
         tracing::error!(kind = failure.kind().name(), "{failure}");
     }
     let delivered = Report::new(step, &outcome).deliver(common.result_path.as_deref());
+    if let Err(failure) = &delivered {
+        tracing::error!(kind = failure.kind().name(), "{failure}");
+    }
     match (outcome, delivered) {
         (Err(failure), _) | (Ok(_), Err(failure)) => ExitCode::from(failure.kind().exit_code()),
         (Ok(_), Ok(())) => ExitCode::SUCCESS,

@@ -39,19 +39,33 @@ impl<'r, R: Serialize> Report<'r, R> {
         }
     }
 
-    /// Writes the line to stdout and to `path`.
+    /// Writes the line to `path` and to stdout: both, even when one of them fails.
     pub(crate) fn deliver(&self, path: Option<&Path>) -> Result<(), Failure> {
         let mut line =
             serde_json::to_string(self).or_fail(Kind::Unexpected, || "writing the result".to_owned())?;
         line.push('\n');
+        let written = path.map_or(Ok(()), |path| {
+            std::fs::write(path, &line).or_fail(Kind::Configuration, || {
+                format!("writing the result to {} (--result-path)", path.display())
+            })
+        });
         let mut stdout = std::io::stdout().lock();
         let printed = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
         printed.or_fail(Kind::Configuration, || "writing the result to stdout".to_owned())?;
-        match path {
-            Some(path) => std::fs::write(path, line)
-                .or_fail(Kind::Configuration, || format!("writing the result to {}", path.display())),
-            None => Ok(()),
+        written
+    }
+}
+
+/// Refuses a result path whose folder is not there, before anything is done whose result would be lost.
+pub(crate) fn check_path(path: Option<&Path>) -> Result<(), Failure> {
+    let folder = path.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            let message =
+                format!("the folder {} of --result-path does not exist: create it", folder.display());
+            Err(Failure::new(Kind::Configuration, message))
         }
+        _ => Ok(()),
     }
 }
 
@@ -69,6 +83,13 @@ mod tests {
         let outcome = Ok(Swapped { run: "2026-05-19-060000" });
         let line = serde_json::to_string(&Report::new(Step::Swap, &outcome)).unwrap();
         assert_eq!(line, r#"{"step":"swap","status":"done","run":"2026-05-19-060000"}"#);
+    }
+
+    #[test]
+    fn a_result_path_in_a_folder_that_is_not_there_is_refused_before_anything_is_done() {
+        assert!(check_path(None).is_ok() && check_path(Some(Path::new("result.json"))).is_ok());
+        let refused = check_path(Some(Path::new("/nowhere/at/all/result.json"))).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Configuration);
     }
 
     #[test]

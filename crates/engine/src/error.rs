@@ -113,6 +113,8 @@ pub(crate) enum Phase {
     Binding,
     /// Rows are computed: a failed conversion is the data's.
     Running,
+    /// A statement that may hold secrets: the message must not quote it.
+    Secret,
 }
 
 const RAISE_MEMORY: &str = "give the container more memory, or the step fewer threads";
@@ -135,7 +137,11 @@ impl EngineError {
     /// too wide (an `IO Error` is a full disk, a missing file or a broken connection).
     pub(crate) fn of_message(text: &str, phase: Phase, doing: &str) -> Self {
         let text = text.split("\n\nStack Trace").next().unwrap_or(text);
-        let message = if phase == Phase::Running { without_position(text) } else { text };
+        let message = match phase {
+            Phase::Binding => text.to_owned(),
+            Phase::Running => without_position(text).to_owned(),
+            Phase::Secret => without_quotes(first_line(text)),
+        };
         let message = message.trim_end().to_owned();
         let doing = doing.to_owned();
         let (class, rest) = text.split_once(" Error: ").unwrap_or(("", text));
@@ -203,6 +209,24 @@ fn out_of_memory_advice(message: &str) -> &'static str {
 /// `DuckDB`'s message without the place in the statement, for a statement that the user never saw.
 pub(crate) fn without_position(message: &str) -> &str {
     message.split("\n\nLINE ").next().unwrap_or(message)
+}
+
+/// The message without what it quotes: a piece of the statement may be a secret.
+fn without_quotes(message: &str) -> String {
+    let mut quoted = None;
+    let mut kept = String::with_capacity(message.len());
+    for c in message.chars() {
+        match quoted {
+            Some(quote) if c == quote => quoted = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => {
+                quoted = Some(c);
+                kept.push('…');
+            }
+            None => kept.push(c),
+        }
+    }
+    kept
 }
 
 fn first_line(text: &str) -> &str {

@@ -81,7 +81,11 @@ impl Session {
 
     /// Runs the user's preparations: settings, ATTACH, extensions, temporary tables.
     pub fn init_sql(&self, sql: &str) -> Result<(), EngineError> {
-        self.execute(sql, "running the init SQL")
+        self.execute_in(
+            Phase::Secret,
+            sql,
+            "running the init SQL (its text is not shown, as it may hold secrets)",
+        )
     }
 
     /// Sets the variable `name`, which queries read by `getvariable('name')`, to a string.

@@ -144,3 +144,18 @@ fn errors_are_sorted_by_whose_fault_they_are() {
         assert_eq!(EngineError::of_message(text, phase, "x").kind(), expected, "{text}");
     }
 }
+
+#[test]
+fn a_secret_in_init_sql_that_fails_is_not_in_the_message() {
+    let bench = Bench::new();
+    for sql in [
+        "CREATE SECRET (TYPE s3, KEY_ID 'a', SECRET 'planted-secret'",
+        "CREATE SECRET (TYPE s3, SECRET 'planted-secret' planted-secret)",
+        "ATTACH 'postgres://user:planted-secret@nowhere/db' AS pg (TYPE nothing)",
+        "SELECT CAST('planted-secret' AS INTEGER)",
+    ] {
+        let error = bench.session.init_sql(sql).unwrap_err().to_string();
+        assert!(!error.contains("planted"), "{error}");
+        assert!(error.contains("init SQL"), "{error}");
+    }
+}

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use lakeward_local::{LocalLake, Options, Storage};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// S3 and AWS Glue on one loopback port, until SIGTERM or Ctrl-C.
 ///
@@ -27,6 +28,9 @@ struct Arguments {
     /// A Glue database to create if it is missing; may be repeated.
     #[arg(long = "database", value_name = "NAME")]
     databases: Vec<String>,
+    /// End when standard input ends as well: a parent that is killed takes the lake with it.
+    #[arg(long)]
+    until_stdin_ends: bool,
 }
 
 #[tokio::main]
@@ -46,9 +50,26 @@ async fn main() -> anyhow::Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = stdin_ended(arguments.until_stdin_ends) => {}
     }
     lake.shutdown().await;
     Ok(())
+}
+
+/// Waits for the end of standard input; for ever unless it is `wanted`.
+async fn stdin_ended(wanted: bool) {
+    if !wanted {
+        return std::future::pending().await;
+    }
+    let (sender, ended) = oneshot::channel();
+    // A thread of its own: the runtime would wait for one of its own threads to read to the end.
+    std::thread::spawn(move || {
+        // An input that cannot be read has ended, too.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = sender.send(());
+    });
+    // It fails when the thread is gone, and the input with it.
+    let _ = ended.await;
 }
 
 fn print_environment(lake: &LocalLake) -> std::io::Result<()> {

@@ -4,7 +4,6 @@
 //! that steps and models share them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,6 +26,8 @@ pub mod parameters {
     pub const PUBLISHED_AT: &str = "lakeward.published-at";
     /// A swap that has begun, as JSON ([`super::SwapIntent`]).
     pub const SWAPPING: &str = "lakeward.swapping";
+    /// The gc that last changed the table's version, so that a stalled swap finds another one than it read.
+    pub const FENCED_BY: &str = "lakeward.fenced-by";
     /// `live` or `staged`.
     pub const ROLE: &str = "lakeward.role";
     /// The names of the user's own properties that the spec has set, comma-separated: what a later spec that
@@ -49,6 +50,8 @@ pub struct SwapIntent {
     pub execution: ExecutionId,
     /// When it began or was last renewed.
     pub at: Timestamp,
+    /// When it is void unless it is renewed: from then on another run may take over.
+    pub until: Timestamp,
 }
 
 /// A parameter of the live table that is not what Lakeward writes.
@@ -150,14 +153,8 @@ pub enum SwapDecision {
     },
 }
 
-/// Decides whether `run` may go live. A rival's intent that was not renewed for `lease` is void.
-pub fn decide_swap(
-    live: &LiveState,
-    run: &RunId,
-    direction: Direction,
-    now: Timestamp,
-    lease: Duration,
-) -> SwapDecision {
+/// Decides whether `run` may go live. A rival's intent is void once its time has run out.
+pub fn decide_swap(live: &LiveState, run: &RunId, direction: Direction, now: Timestamp) -> SwapDecision {
     let intent = live.swapping.as_ref();
     if intent.is_some_and(|intent| intent.run == *run) {
         return SwapDecision::Resume;
@@ -174,24 +171,16 @@ pub fn decide_swap(
         }
     }
     match intent {
-        Some(intent) => {
-            // A time that cannot be represented lies so far ahead that the lease never runs out.
-            let until = intent.at.checked_add(lease).unwrap_or(Timestamp::MAX);
-            if now < until {
-                SwapDecision::Wait { rival: intent.run.clone(), until }
-            } else {
-                SwapDecision::Publish
-            }
+        Some(intent) if now < intent.until => {
+            SwapDecision::Wait { rival: intent.run.clone(), until: intent.until }
         }
-        None => SwapDecision::Publish,
+        Some(_) | None => SwapDecision::Publish,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LEASE: Duration = Duration::from_mins(10);
 
     fn id(hour: u32) -> RunId {
         format!("2026-05-19-{hour:02}0000").parse().unwrap()
@@ -211,25 +200,23 @@ mod tests {
 
     fn with_intent(state: LiveState, run: u32, at: Timestamp) -> LiveState {
         let execution = ExecutionId::from_random(1);
-        LiveState { swapping: Some(SwapIntent { run: id(run), execution, at }), ..state }
+        let until = at + std::time::Duration::from_mins(10);
+        LiveState { swapping: Some(SwapIntent { run: id(run), execution, at, until }), ..state }
     }
 
     #[test]
     fn the_live_run_never_goes_back_in_time_but_by_rollback() {
-        let forward = |run| decide_swap(&live(5, 5), &id(run), Direction::Forward, now(), LEASE);
+        let forward = |run| decide_swap(&live(5, 5), &id(run), Direction::Forward, now());
         assert_eq!(forward(4), SwapDecision::Superseded { by: id(5) });
         assert_eq!(forward(5), SwapDecision::AlreadyLive);
         assert_eq!(forward(6), SwapDecision::Publish);
-        assert_eq!(
-            decide_swap(&live(5, 5), &id(4), Direction::Rollback, now(), LEASE),
-            SwapDecision::Publish
-        );
+        assert_eq!(decide_swap(&live(5, 5), &id(4), Direction::Rollback, now()), SwapDecision::Publish);
     }
 
     #[test]
     fn after_a_rollback_no_stalled_swap_undoes_it() {
         // Run 3 was live and was rolled back to run 1; run 2 never went live.
-        let forward = |run| decide_swap(&live(1, 3), &id(run), Direction::Forward, now(), LEASE);
+        let forward = |run| decide_swap(&live(1, 3), &id(run), Direction::Forward, now());
         assert_eq!(forward(2), SwapDecision::Superseded { by: id(3) });
         assert_eq!(forward(3), SwapDecision::Superseded { by: id(3) });
         assert_eq!(forward(4), SwapDecision::Publish);
@@ -239,7 +226,7 @@ mod tests {
     fn a_swap_that_died_is_resumed_by_its_own_run_and_taken_over_by_a_newer_one_after_the_lease() {
         let begun = at("2026-05-19T11:55:00Z");
         let state = with_intent(live(4, 4), 5, begun);
-        let decide = |run, now| decide_swap(&state, &id(run), Direction::Forward, now, LEASE);
+        let decide = |run, now| decide_swap(&state, &id(run), Direction::Forward, now);
         assert_eq!(decide(5, now()), SwapDecision::Resume);
         let until = at("2026-05-19T12:05:00Z");
         assert_eq!(decide(6, now()), SwapDecision::Wait { rival: id(5), until });
@@ -255,7 +242,7 @@ mod tests {
             ..LiveState::default()
         };
         let same: RunId = "2026-05-19-060000-00000000".parse().unwrap();
-        assert_eq!(decide_swap(&state, &same, Direction::Forward, now(), LEASE), SwapDecision::Publish);
+        assert_eq!(decide_swap(&state, &same, Direction::Forward, now()), SwapDecision::Publish);
     }
 
     #[test]

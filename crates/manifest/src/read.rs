@@ -10,7 +10,7 @@ use crate::root::ManifestUri;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Not JSON, or not the shape of a manifest.
-    #[error("{uri} is not a manifest: {source}")]
+    #[error("{uri} is not a manifest: it was changed by hand, or is another file")]
     Malformed {
         /// Where it was read.
         uri: String,

@@ -28,6 +28,9 @@ pub enum NameError {
         "{0:?} cannot be a Glue name: use lowercase letters, digits and '_', starting with a letter or '_'"
     )]
     Characters(String),
+    /// A name that staged tables have.
+    #[error("{0:?} is named like a staged table of lakeward's own: choose another name")]
+    Staged(String),
     /// The staged table's name is the live one's and a suffix, and must fit too.
     #[error(
         "table name {name:?} is too long: at most {max} characters, to leave room for the staged tables' suffix"
@@ -78,16 +81,24 @@ impl GlueName {
     }
 }
 
+fn split_name(text: &str) -> Result<(&str, &str), NameError> {
+    let (database, table) = text.split_once('.').ok_or_else(|| NameError::Form(text.into()))?;
+    for name in [database, table] {
+        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !plain || name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
+            return Err(NameError::Characters(name.into()));
+        }
+    }
+    Ok((database, table))
+}
+
 impl FromStr for GlueName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let (database, table) = text.split_once('.').ok_or_else(|| NameError::Form(text.into()))?;
-        for name in [database, table] {
-            let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-            if !plain || name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
-                return Err(NameError::Characters(name.into()));
-            }
+        let (database, table) = split_name(text)?;
+        if table.contains(Self::STAGED) {
+            return Err(NameError::Staged(table.into()));
         }
         let max = MAX_NAME_LENGTH - Self::SUFFIX_LENGTH;
         if let Some(name) = [database, table].into_iter().find(|name| name.len() > max) {
@@ -100,14 +111,13 @@ impl FromStr for GlueName {
 impl TryFrom<String> for GlueName {
     type Error = NameError;
 
+    /// Documents also carry staged names, which are longer than a live table's may be.
     fn try_from(text: String) -> Result<Self, NameError> {
-        // Documents also carry staged names, which are longer than a live table's may be.
-        match text.split_once('.') {
-            Some((database, table)) if table.contains(Self::STAGED) && table.len() <= MAX_NAME_LENGTH => {
-                Ok(Self { database: database.into(), table: table.into() })
-            }
-            _ => text.parse(),
+        let (database, table) = split_name(&text)?;
+        if table.contains(Self::STAGED) && table.len() <= MAX_NAME_LENGTH {
+            return Ok(Self { database: database.into(), table: table.into() });
         }
+        text.parse()
     }
 }
 
@@ -247,11 +257,12 @@ mod tests {
         assert!(live.is_staged_name(staged.table()));
         assert!(!live.is_staged_name("orders") && !live.is_staged_name("orders_eu__lakeward_x"));
         assert_eq!(GlueName::try_from(staged.to_string()), Ok(staged));
+        assert!(GlueName::try_from("a.B __lakeward_c".to_owned()).is_err());
     }
 
     #[test]
     fn a_name_that_some_reader_refuses_is_refused() {
-        for bad in ["orders", "a.b.c", "A.b", "a.B", "a.", ".b", "a.1b", "a.b-c", "a.ö"] {
+        for bad in ["orders", "a.b.c", "a.b__lakeward_c", "A.b", "a.B", "a.", ".b", "a.1b", "a.b-c", "a.ö"] {
             assert!(bad.parse::<GlueName>().is_err(), "{bad}");
         }
         assert!(format!("a.{}", "x".repeat(219)).parse::<GlueName>().is_err());

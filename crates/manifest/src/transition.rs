@@ -56,10 +56,11 @@ impl Manifest {
         }
     }
 
-    /// Fences the attempt that holds an unsealed run: from now on only `attempt` may seal it.
+    /// Fences the attempt that holds an unsealed run: from now on only `attempt` may seal it. A run that was sealed for
+    /// the same request stays as it is.
     ///
     /// # Errors
-    /// As [`claim_over`], which must have answered [`Claim::TakeOver`].
+    /// As [`claim_over`].
     pub fn take_over(
         mut self,
         table: TableSpec,
@@ -68,7 +69,7 @@ impl Manifest {
         stamp: Stamp,
     ) -> Result<Self, Refusal> {
         match claim_over(&self, &request.fingerprint)? {
-            Claim::AlreadyWritten => Err(Refusal::OtherRequest { run: self.run.id }),
+            Claim::AlreadyWritten => Ok(self),
             Claim::TakeOver => {
                 let number = self.attempt.number.saturating_add(1);
                 self.attempt =
@@ -150,7 +151,7 @@ impl Manifest {
         Ok(self)
     }
 
-    /// Records that the live table shows the run.
+    /// Records that the live table shows the run. A publication that is recorded is not recorded twice.
     ///
     /// # Errors
     /// As [`Manifest::verified`].
@@ -163,7 +164,9 @@ impl Manifest {
         self.verified()?;
         let swap = self.swap.get_or_insert_with(SwapSection::default);
         swap.intent = None;
-        swap.publications.push(publication);
+        if !swap.publications.iter().any(|known| known.at == publication.at) {
+            swap.publications.push(publication);
+        }
         swap.view_sql = Some(view_sql);
         Ok(self.moved(Phase::Published, stamp))
     }

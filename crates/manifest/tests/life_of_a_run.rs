@@ -158,6 +158,21 @@ fn the_same_request_is_a_no_op_and_another_is_refused_once_sealed() {
 }
 
 #[test]
+fn taking_over_a_run_that_the_same_request_has_sealed_changes_nothing() {
+    let again =
+        sealed().take_over(table(), request("select 1 as a"), attempt(2), stamp(Step::Write)).unwrap();
+    assert_eq!(again, sealed());
+    let other = sealed().take_over(table(), request("select 2 as a"), attempt(2), stamp(Step::Write));
+    assert!(matches!(other, Err(Refusal::OtherRequest { .. })));
+}
+
+#[test]
+fn a_publication_is_recorded_once() {
+    let again = published().publish(publication(), "SELECT 1".into(), stamp(Step::Swap)).unwrap();
+    assert_eq!(again.swap.unwrap().publications.len(), 1);
+}
+
+#[test]
 fn no_step_runs_before_the_one_it_needs() {
     assert!(matches!(claimed().sealed(), Err(Refusal::TooEarly { needs: Step::Write, .. })));
     assert!(matches!(sealed().registered(), Err(Refusal::TooEarly { needs: Step::Register, .. })));

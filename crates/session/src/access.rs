@@ -56,7 +56,7 @@ impl Drop for Renewal {
     }
 }
 
-async fn renew(aws: SdkConfig, secrets: S3Secrets) {
+async fn renew(aws: SdkConfig, mut secrets: S3Secrets) {
     loop {
         let renewed = match lakeward_aws::credentials(&aws).await {
             Ok(renewed) => renewed,
@@ -67,7 +67,14 @@ async fn renew(aws: SdkConfig, secrets: S3Secrets) {
             }
         };
         let Some(expires) = renewed.expires else { return };
-        if secrets.set(&with(&aws, renewed)).is_err() {
+        let access = with(&aws, renewed);
+        let setting = tokio::task::spawn_blocking(move || {
+            let taken = secrets.set(&access).is_ok();
+            (secrets, taken)
+        });
+        let Ok((returned, taken)) = setting.await else { return };
+        secrets = returned;
+        if !taken {
             tracing::warn!("DuckDB did not take renewed credentials");
         }
         let left = expires.elapsed().err().map_or(Duration::ZERO, |ahead| ahead.duration());

@@ -35,6 +35,16 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// Whether the error may be gone in a moment.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted"
+        )
+    }
+}
+
 /// What a bulk delete achieved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
@@ -69,8 +79,7 @@ impl Store {
         loop {
             let failures = self.delete_once(&batch).await?;
             done.count += batch.len() - failures.len();
-            let (passing, lasting): (Vec<_>, Vec<_>) =
-                failures.into_iter().partition(|failure| passes(&failure.code));
+            let (passing, lasting): (Vec<_>, Vec<_>) = failures.into_iter().partition(Failure::is_passing);
             done.failures.extend(lasting);
             if passing.is_empty() {
                 return Ok(done);
@@ -114,14 +123,6 @@ impl Store {
         }
         Ok(failures.into_values().collect())
     }
-}
-
-/// Whether a key's error may be gone in a moment.
-fn passes(code: &str) -> bool {
-    matches!(
-        code,
-        "SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted"
-    )
 }
 
 #[cfg(test)]

@@ -99,7 +99,9 @@ pub enum StoreError {
         why: String,
     },
     /// A local file could not be read or written.
-    #[error("file for s3://{bucket}/{key}: {source}")]
+    #[error(
+        "a local file on its way to or from s3://{bucket}/{key} failed: check the scratch folder's room and permissions (--scratch)"
+    )]
     File {
         /// The bucket.
         bucket: String,
@@ -149,13 +151,14 @@ impl Classify for StoreError {
             Self::NoSuchBucket { .. }
             | Self::Denied { .. }
             | Self::WrongRegion { .. }
-            | Self::ConditionsIgnored { .. } => Kind::Configuration,
+            | Self::ConditionsIgnored { .. }
+            | Self::File { .. } => Kind::Configuration,
             Self::Unreachable { .. } | Self::UploadGone { .. } | Self::AlreadyExists { .. } => {
                 Kind::Transient
             }
             Self::Unsettled { .. } => Kind::Unknown,
             Self::TooLarge { .. } => Kind::Usage,
-            Self::NoSuchKey { .. } | Self::File { .. } | Self::Malformed { .. } => Kind::Unexpected,
+            Self::NoSuchKey { .. } | Self::Malformed { .. } => Kind::Unexpected,
             Self::Call { source, .. } => source.kind(),
             Self::Aws(error) => error.kind(),
         }

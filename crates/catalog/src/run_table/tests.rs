@@ -111,6 +111,7 @@ fn an_intent_changes_nothing_that_readers_see_and_goes_with_the_commit() {
         run: RUN.parse().unwrap(),
         execution: ExecutionId::from_random(1),
         at: "2026-05-19T07:00:00Z".parse().unwrap(),
+        until: "2026-05-19T07:15:00Z".parse().unwrap(),
     };
     let swapping = swapping_definition(&manifest.sealed().unwrap(), Some(&before), &intent).unwrap();
     assert_eq!((&swapping.location, &swapping.columns), (&before.location, &before.columns));

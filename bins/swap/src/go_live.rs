@@ -1,0 +1,225 @@
+//! From what the live table says to a live run: decide, announce, change, record; and again when somebody else was
+//! faster.
+
+use jiff::Timestamp;
+use lakeward_catalog::LiveTable;
+use lakeward_manifest::{Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, decide_swap};
+use lakeward_outcome::{Failure, Kind};
+use lakeward_store::{Manifests, Stored};
+use serde_json::Map;
+
+use crate::{PartitionCounts, Swap, SwapArgs, partitioned, unpartitioned};
+
+/// What this execution found or did.
+pub(crate) enum Outcome {
+    /// The run was live before.
+    WasLive { replaced: Option<RunId> },
+    /// A dry run.
+    WouldChange { replaced: Option<RunId>, partitions: PartitionCounts },
+    /// The run went live.
+    Changed { publication: Publication, partitions: PartitionCounts },
+}
+
+/// How an attempt to change the live table ended.
+pub(crate) enum Change {
+    /// The live table shows the run.
+    Made(Made),
+    /// Somebody else changed the live table: look again.
+    Overtaken,
+}
+
+/// A change of the live table.
+pub(crate) struct Made {
+    /// When the live table first showed the run whole.
+    pub(crate) at: Timestamp,
+    pub(crate) partitions: PartitionCounts,
+    pub(crate) window_ms: u64,
+    pub(crate) window_calls: u64,
+}
+
+/// Makes the run live, or finds it live.
+pub(crate) async fn go_live(
+    swap: &Swap<'_>,
+    manifests: &Manifests,
+    stored: &Stored,
+    direction: Direction,
+    args: &SwapArgs,
+) -> Result<Outcome, Failure> {
+    let mut waits = swap.catalog.caller().backoff();
+    let mut current = stored.clone();
+    loop {
+        let live = LiveTable::read(swap.catalog, swap.table).await?;
+        live.check_may_show(&swap.run.written.partition_columns, args.adopt)?;
+        match decide(swap, &live, stored, direction) {
+            SwapDecision::AlreadyLive if args.dry_run || is_whole(swap, &live).await? => {
+                return was_live(swap, manifests, current, live, direction, args.dry_run).await;
+            }
+            SwapDecision::Superseded { by } => return Err(superseded(swap, &by)),
+            SwapDecision::Wait { rival, until } => {
+                tracing::info!(%rival, %until, "another run is going live: waiting");
+                if args.dry_run || waits.wait().await.is_err() {
+                    return Err(rival_is_swapping(swap, &rival, until));
+                }
+                continue;
+            }
+            SwapDecision::Publish | SwapDecision::Resume | SwapDecision::AlreadyLive => {}
+        }
+        if args.dry_run {
+            let partitions = partitioned::would_change(swap, &live).await?;
+            return Ok(Outcome::WouldChange { replaced: live.state.run, partitions });
+        }
+        // Anew on every turn, after the live table was read: whoever ended this run since, and fenced the version that an
+        // earlier turn had read, makes this fail.
+        current =
+            manifests.change(current, |manifest| manifest.intend_to_publish(swap.context.stamp())).await?;
+        let change = if swap.run.manifest.table.partition_by.is_empty() {
+            unpartitioned::change(swap, &live).await?
+        } else {
+            partitioned::change(swap, &live).await?
+        };
+        match change {
+            Change::Made(made) => {
+                let partitions = made.partitions;
+                let publication = publication(swap, &live, direction, &made);
+                record(swap, manifests, current, &publication).await?;
+                record_predecessor(swap, manifests, &live).await;
+                return Ok(Outcome::Changed { publication, partitions });
+            }
+            Change::Overtaken => {
+                let stuck = format!("{} kept being changed by others: run again", swap.table);
+                waits.wait().await.map_err(|_| Failure::new(Kind::Transient, stuck))?;
+            }
+        }
+    }
+}
+
+/// Decides from the live table; a run that was published once does not go forward a second time.
+fn decide(swap: &Swap<'_>, live: &LiveTable, stored: &Stored, direction: Direction) -> SwapDecision {
+    let decision = decide_swap(&live.state, swap.run_id(), direction, swap.context.now());
+    let published = direction == Direction::Forward && stored.manifest.phase == Phase::Published;
+    match decision {
+        SwapDecision::Publish if published => SwapDecision::Superseded { by: swap.run_id().clone() },
+        decision => decision,
+    }
+}
+
+/// Whether every partition of a live run is as it should be: a swap that was taken over may have moved one back.
+async fn is_whole(swap: &Swap<'_>, live: &LiveTable) -> Result<bool, Failure> {
+    if swap.run.manifest.table.partition_by.is_empty() {
+        return Ok(true);
+    }
+    let whole = partitioned::would_change(swap, live).await? == PartitionCounts::default();
+    if !whole {
+        tracing::warn!(table = %swap.table, "partitions of the live table are not this run's: putting them right");
+    }
+    Ok(whole)
+}
+
+/// The live table shows the run already: what is missing is at most the manifest's record of it.
+async fn was_live(
+    swap: &Swap<'_>,
+    manifests: &Manifests,
+    current: Stored,
+    live: LiveTable,
+    direction: Direction,
+    dry_run: bool,
+) -> Result<Outcome, Failure> {
+    let replaced = live.state.replaced.clone();
+    if dry_run {
+        return Ok(Outcome::WouldChange { replaced, partitions: PartitionCounts::default() });
+    }
+    let known = current.manifest.phase == Phase::Published && live.state.published_at.is_none();
+    if !known {
+        let publication = Publication {
+            at: live.state.published_at.unwrap_or_else(|| swap.context.now()),
+            replaced: replaced.clone(),
+            rollback: direction == Direction::Rollback,
+            window_ms: None,
+            window_calls: None,
+            extra: Map::new(),
+        };
+        record(swap, manifests, current, &publication).await?;
+    }
+    Ok(Outcome::WasLive { replaced })
+}
+
+fn publication(swap: &Swap<'_>, live: &LiveTable, direction: Direction, made: &Made) -> Publication {
+    Publication {
+        at: made.at,
+        replaced: swap.replaced(live),
+        rollback: direction == Direction::Rollback,
+        window_ms: Some(made.window_ms),
+        window_calls: Some(made.window_calls),
+        extra: Map::new(),
+    }
+}
+
+async fn record(
+    swap: &Swap<'_>,
+    manifests: &Manifests,
+    current: Stored,
+    publication: &Publication,
+) -> Result<(), Failure> {
+    let view = lakeward_sql::view_over_run(&swap.run);
+    let publish = |manifest: Manifest| {
+        let recorded =
+            manifest.swap.iter().flat_map(|swap| &swap.publications).any(|known| known.at == publication.at);
+        let announced = manifest.swap.as_ref().is_some_and(|swap| swap.intent.is_some());
+        if recorded && !announced && manifest.phase == Phase::Published {
+            return Ok(manifest);
+        }
+        manifest.publish(publication.clone(), view.clone(), swap.context.stamp())
+    };
+    manifests.change(current, publish).await?;
+    tracing::info!(table = %swap.table, replaced = ?publication.replaced.as_ref().map(RunId::as_str), "published");
+    Ok(())
+}
+
+/// Records that the run before was live, should its own swap have died before it could: otherwise it could not be
+/// rolled back to, and gc would not know it for a version. The live table has been changed, so that a failure here
+/// must not look like one of the swap.
+async fn record_predecessor(swap: &Swap<'_>, manifests: &Manifests, live: &LiveTable) {
+    let (Some(run), Some(at)) = (swap.replaced(live), live.state.published_at) else { return };
+    let recorded = async {
+        let Some(before) = manifests.find(&run).await? else { return Ok(()) };
+        if before.manifest.phase != Phase::Verified {
+            return Ok(());
+        }
+        let view = lakeward_sql::view_over_run(&before.manifest.sealed()?);
+        let publication = Publication {
+            at,
+            replaced: live.state.replaced.clone(),
+            rollback: false,
+            window_ms: None,
+            window_calls: None,
+            extra: Map::new(),
+        };
+        let publish =
+            |manifest: Manifest| manifest.publish(publication.clone(), view.clone(), swap.context.stamp());
+        manifests.change(before, publish).await.map(drop).map_err(Failure::from)
+    };
+    if let Err(failure) = recorded.await {
+        tracing::warn!(%failure, %run, "it could not be recorded that this run was live before");
+    }
+}
+
+fn superseded(swap: &Swap<'_>, by: &RunId) -> Failure {
+    let (run, table) = (swap.run_id(), swap.table);
+    let message = if by == run {
+        format!(
+            "run {run} was live in {table} and another has replaced it: {} --to {run} publishes it again",
+            Step::Swap.binary()
+        )
+    } else {
+        format!("run {run} is older than run {by}, which is or was live in {table}: start a new run")
+    };
+    Failure::new(Kind::Fenced, message)
+}
+
+fn rival_is_swapping(swap: &Swap<'_>, rival: &RunId, until: Timestamp) -> Failure {
+    let message = format!(
+        "run {rival} is going live in {}: run again when it has, or after {until}, when its lease runs out",
+        swap.table
+    );
+    Failure::new(Kind::Transient, message)
+}
