@@ -1,9 +1,10 @@
-//! Carries out a plan: marks first, looks again, and only then deletes.
+//! Carries out a plan: fences, looks again, marks, and only then deletes.
 //!
-//! The order is what makes it safe beside a running swap. A run's manifest is moved to `retiring` by
-//! compare-and-swap, after which no swap can announce it; a swap that had announced it before makes the mark fail.
-//! Whoever announced a swap long ago and never made it is fenced by changing the live table's version. Then Glue is
-//! read again, and what has gone live after all is left alone.
+//! The order is what makes it safe beside a running swap. A swap reads the live table, announces itself in the run's
+//! manifest, and then changes the table at the version that it read. Whoever announced a swap long ago and never made it
+//! is fenced by changing the live table's version: it has to read again, and announce again. Then Glue is read again, and
+//! what has gone live after all is left alone. Then the manifest is moved to `retiring` by compare-and-swap: an
+//! announcement since the plan makes that fail, and one after it is refused.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_store::{Manifests, ObjectId, ObjectVersion, Prefix, Stored};
 use serde::Serialize;
 
-use crate::inventory::{Inventory, Run};
+use crate::inventory::{GlueState, Inventory, Run};
 use crate::plan::{DeadAttempt, Plan, Retirement};
 
 /// Objects tagged at once.
@@ -68,30 +69,19 @@ impl Executor<'_> {
     /// Carries out the plan. What S3 or Glue refuse one by one is told in [`Done::failures`].
     pub(crate) async fn carry_out(&self, inventory: &Inventory, plan: &Plan) -> Result<Done, Failure> {
         let mut done = Done::default();
-        let marked = self.mark(inventory, plan, &mut done).await?;
-        if marked.iter().any(|stored| announced(&stored.manifest)) {
+        if plan.retire.iter().any(|retirement| announced(inventory, &retirement.run)) {
             self.fence(inventory)
                 .await
                 .doing(|| "fencing swaps that were announced and never made".to_owned())?;
         }
         let glue = inventory.look_again(self.manifests, self.catalog, self.databases).await?;
-        let reachable: BTreeSet<RunId> = glue
-            .pointing
-            .keys()
-            .map(|(run, _)| run.clone())
-            .chain(glue.live.iter().flat_map(LiveState::visible_runs).cloned())
-            .collect();
         if glue.live.as_ref().is_none_or(|live| live.run.is_none()) || !glue.odd_locations.is_empty() {
             let message = "the live table has changed while gc was planning: nothing was deleted, run again";
             return Err(Failure::new(Kind::Transient, message));
         }
+        let marked = self.mark(inventory, plan, &glue, &mut done).await?;
         self.drop_staged_tables(inventory, plan, &mut done).await?;
         for stored in marked {
-            if reachable.contains(&stored.manifest.run.id) {
-                tracing::error!(run = %stored.manifest.run.id, "a table points at this run after all: left alone");
-                done.runs_skipped.push(stored.manifest.run.id.clone());
-                continue;
-            }
             self.delete_run(stored, &mut done).await?;
         }
         for attempt in plan
@@ -121,16 +111,25 @@ impl Executor<'_> {
         self.delete(probes, done).await.map(drop)
     }
 
-    /// Moves the manifests of what is to go to `retiring`. One that somebody else has changed is left alone.
+    /// Moves the manifests of what is to go to `retiring`. A run that a table points at after all, and one that
+    /// somebody else has changed, is left alone.
     async fn mark(
         &self,
         inventory: &Inventory,
         plan: &Plan,
+        glue: &GlueState,
         done: &mut Done,
     ) -> Result<Vec<Stored>, Failure> {
+        let visible: BTreeSet<&RunId> = glue.live.iter().flat_map(LiveState::visible_runs).collect();
+        let pointed_at = |run: &RunId| glue.pointing.keys().any(|(id, _)| id == run);
         let mut marked = Vec::new();
         for Retirement { run, reason, .. } in &plan.retire {
             let Some(Run::Known(stored)) = inventory.runs.get(run) else { continue };
+            if visible.contains(run) || pointed_at(run) {
+                tracing::info!(%run, "went live while gc was planning: left alone");
+                done.runs_skipped.push(run.clone());
+                continue;
+            }
             let retiring = give_up(stored.manifest.clone(), reason, &self.context.stamp())
                 .and_then(|manifest| manifest.begin_retirement(reason.clone(), self.context.stamp()))?;
             if retiring == stored.manifest {
@@ -296,8 +295,9 @@ impl Executor<'_> {
 }
 
 /// Whether a swap to the run was announced and is not known to have ended.
-fn announced(manifest: &Manifest) -> bool {
-    manifest.swap.as_ref().is_some_and(|swap| swap.intent.is_some())
+fn announced(inventory: &Inventory, run: &RunId) -> bool {
+    let Some(Run::Known(stored)) = inventory.runs.get(run) else { return false };
+    stored.manifest.swap.as_ref().is_some_and(|swap| swap.intent.is_some())
 }
 
 /// A run in flight is abandoned before it is retired.

@@ -46,7 +46,13 @@ impl StepArgs for WriteArgs {
 #[command(next_help_heading = "Query")]
 pub struct QueryArgs {
     /// The query. Without --sql, --sql-file or sql in the spec it is read from standard input
-    #[arg(long, conflicts_with = "sql_file", env = "LAKEWARD_SQL")]
+    #[arg(
+        long,
+        conflicts_with = "sql_file",
+        allow_hyphen_values = true,
+        hide_env_values = true,
+        env = "LAKEWARD_SQL"
+    )]
     pub sql: Option<String>,
 
     /// A file with the query; `-` is standard input
@@ -58,12 +64,18 @@ pub struct QueryArgs {
     pub database: Option<String>,
 
     /// SQL to run first: settings, ATTACH, LOAD. Kept out of the manifest, as it may hold secrets
-    #[arg(long, value_name = "SQL", env = "LAKEWARD_INIT_SQL")]
+    #[arg(
+        long,
+        value_name = "SQL",
+        allow_hyphen_values = true,
+        hide_env_values = true,
+        env = "LAKEWARD_INIT_SQL"
+    )]
     pub init_sql: Option<String>,
 
     /// A DuckDB variable, read in SQL by getvariable('NAME'); run_ts and run_id are always set. May be repeated; its
     /// environment variable holds one
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_pair, env = "LAKEWARD_VAR")]
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_pair, hide_env_values = true, env = "LAKEWARD_VAR")]
     pub variables: Vec<(String, String)>,
 }
 
@@ -108,7 +120,7 @@ pub struct TargetArgs {
     pub target_file_size: Option<u64>,
 
     /// The table's description
-    #[arg(long, value_name = "TEXT", env = "LAKEWARD_COMMENT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, env = "LAKEWARD_COMMENT")]
     pub comment: Option<String>,
 
     /// The comment of a column. May be repeated; its environment variable holds one

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lakeward_aws::SdkConfig;
 use lakeward_cli::Context;
-use lakeward_engine::{
-    EngineError, Plan, S3Access, S3Secrets, Session, SessionOptions, TableShape, needs_httpfs,
-};
+use lakeward_engine::{EngineError, Plan, S3Access, Session, SessionOptions, TableShape, needs_httpfs};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_session::{EngineArgs, Renewal, blocking, s3_access};
 use lakeward_store::{Store, StoreOptions};
@@ -43,7 +41,22 @@ pub(crate) async fn prepare(
     let access = if needs_httpfs(texts.into_iter().flatten()) { Some(s3_access(aws).await?) } else { None };
     let setup =
         Setup { options: engine.options(scratch.engine(), reserve), database, access, job: job.clone() };
-    let (session, plan, secrets) = blocking(move || setup.open()).await?;
+    let (options, access) = (setup.options.clone(), setup.access.clone());
+    let (session, secrets) = blocking(move || lakeward_session::open(options, access.as_ref())).await?;
+    let interrupt = session.cancel();
+    let preparing = blocking(move || setup.fill(session));
+    // The user's own statements may take their time, or wait for a server that does not answer.
+    let (session, plan) = tokio::select! {
+        prepared = preparing => prepared?,
+        () = context.cancel().cancelled() => {
+            let stopped = move || {
+                interrupt.cancel();
+                Ok::<(), Failure>(())
+            };
+            blocking(stopped).await?;
+            return Err(Failure::new(Kind::Transient, "told to stop before the query was planned: run again"));
+        }
+    };
     Ok(Prepared { session, plan, renewal: Renewal::start(aws.clone(), secrets) })
 }
 
@@ -56,8 +69,8 @@ struct Setup {
 }
 
 impl Setup {
-    fn open(self) -> Result<(Session, Plan, Option<S3Secrets>), EngineError> {
-        let (session, secrets) = lakeward_session::open(self.options, self.access.as_ref())?;
+    /// Attaches, sets, runs the init SQL, and plans the query.
+    fn fill(self, session: Session) -> Result<(Session, Plan), EngineError> {
         if let Some(database) = &self.database {
             session.attach_database(&database.file, &database.name)?;
         }
@@ -72,7 +85,7 @@ impl Setup {
         let table = &self.job.table;
         let shape = TableShape { partition_by: table.partition_by.clone(), sort_by: table.sort_by.clone() };
         let plan = session.plan(&self.job.request.sql, &shape)?;
-        Ok((session, plan, secrets))
+        Ok((session, plan))
     }
 }
 

@@ -6,7 +6,7 @@ use lakeward_catalog::{Catalog, CatalogError, LiveTable, Table, TableName};
 use lakeward_cli::Context;
 use lakeward_manifest::{AttemptId, Column, GlueName, ManifestUri, RunId, TableRoot};
 use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
-use lakeward_store::{Manifests, Prefix, probe_conditional_writes};
+use lakeward_store::{ManifestError, Manifests, Prefix, Stored, probe_conditional_writes};
 
 use crate::job::Job;
 
@@ -61,10 +61,7 @@ pub(crate) async fn check_live_table(catalog: &Catalog, job: &Job, keys: &[Colum
 /// other's versions.
 async fn check_owner(manifests: &Manifests, job: &Job, runs: &Prefix) -> Result<(), Failure> {
     let folders = manifests.store().list_folders(runs).await?;
-    let Some(newest) = folders.iter().rev().find_map(|folder| folder.name().parse::<RunId>().ok()) else {
-        return Ok(());
-    };
-    let Some(stored) = manifests.find(&newest).await? else { return Ok(()) };
+    let Some(stored) = newest_readable(manifests, &folders).await? else { return Ok(()) };
     let owner = &stored.manifest.table.glue;
     let never_published = stored.manifest.swap.is_none();
     if *owner == job.table.glue
@@ -75,6 +72,22 @@ async fn check_owner(manifests: &Manifests, job: &Job, runs: &Prefix) -> Result<
     }
     let (root, manifest) = (job.table.root.clone(), stored.manifest.uri());
     Err(Occupied::OtherTable { root, owner: owner.clone(), manifest }.into())
+}
+
+/// The newest run's manifest, or an older one's when that cannot be read, so that one broken manifest does not keep
+/// every later run from being written.
+async fn newest_readable(manifests: &Manifests, folders: &[Prefix]) -> Result<Option<Stored>, Failure> {
+    for run in folders.iter().rev().filter_map(|folder| folder.name().parse::<RunId>().ok()) {
+        match manifests.find(&run).await {
+            Ok(Some(stored)) => return Ok(Some(stored)),
+            Ok(None) => {}
+            Err(ManifestError::Read(error)) => {
+                tracing::warn!(%error, %run, "this manifest cannot be read: looking at an older one")
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
 }
 
 /// No other table of the database may lie above or under the root.

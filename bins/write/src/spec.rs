@@ -80,7 +80,10 @@ impl SpecFile {
     }
 
     fn parse(text: &str) -> Result<Self, anyhow::Error> {
-        let spec: Self = serde_saphyr::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))?;
+        // Without the lines around the error: init_sql among them may hold secrets.
+        let options = serde_saphyr::options! { with_snippet: false };
+        let spec: Self =
+            serde_saphyr::from_str_with_options(text, options).map_err(|error| anyhow::anyhow!("{error}"))?;
         if let Some(name) = &spec.glue_table {
             // Documents may hold staged names, a spec may not.
             name.to_string().parse::<GlueName>()?;
@@ -110,6 +113,13 @@ mod tests {
     fn a_misspelt_field_is_an_error_that_names_it() {
         let error = SpecFile::parse("partitions: [d]\n").unwrap_err().to_string();
         assert!(error.contains("partitions"), "{error}");
+    }
+
+    #[test]
+    fn an_error_does_not_quote_the_lines_around_it() {
+        let text = "init_sql: CREATE SECRET (SECRET 'planted')\npartitions: [d]\nsql: SELECT 1\n";
+        let error = SpecFile::parse(text).unwrap_err().to_string();
+        assert!(error.contains("partitions") && !error.contains("planted"), "{error}");
     }
 
     #[test]

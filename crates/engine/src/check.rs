@@ -62,6 +62,8 @@ impl Raise {
         );
         let condition = format!("{value} = {} OR lower({value}) = 'null'", literal(HIVE_NULL_PARTITION));
         let reserved = self.when(&condition, &reserved, &long);
+        let nul = "the character NUL in a partition value, which no folder name can have; replace it";
+        let reserved = self.when(&format!("contains({value}, chr(0))"), nul, &reserved);
         let empty = "an empty string as partition value, which Glue cannot hold; write NULL or another text";
         self.when(&format!("{value} = ''"), empty, &reserved)
     }

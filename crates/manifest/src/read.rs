@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::document::{Manifest, Phase, SCHEMA};
 use crate::root::ManifestUri;
+use crate::sections::{DataFile, Written};
 
 /// A manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,14 @@ pub enum ReadError {
         uri: String,
         /// Where it says it belongs.
         belongs: String,
+    },
+    /// A section does not fit the rest.
+    #[error("{uri} is inconsistent: {what}; it was changed by hand")]
+    Inconsistent {
+        /// Where it was read.
+        uri: String,
+        /// What does not fit.
+        what: &'static str,
     },
     /// The phase says that a section must be there which is not.
     #[error("{uri} is inconsistent: phase {phase} without the section {section:?}")]
@@ -72,7 +81,10 @@ impl Manifest {
             return Err(ReadError::Elsewhere { uri: uri.to_string(), belongs: manifest.uri().to_string() });
         }
         manifest.check_sections(uri)?;
-        Ok(manifest)
+        match manifest.inconsistency() {
+            Some(what) => Err(ReadError::Inconsistent { uri: uri.to_string(), what }),
+            None => Ok(manifest),
+        }
     }
 
     /// The document as it is stored: pretty, for the person who opens it at night.
@@ -83,6 +95,31 @@ impl Manifest {
         let mut bytes = serde_json::to_vec_pretty(self)?;
         bytes.push(b'\n');
         Ok(bytes)
+    }
+
+    /// What readers would be shown must lie in the run's own folder, and must be what was proven.
+    fn inconsistency(&self) -> Option<&'static str> {
+        let written = self.write.as_ref();
+        let elsewhere =
+            |written: &Written| written.location != self.table.root.location(&self.run.id, &written.attempt);
+        let keys = self.table.partition_by.len();
+        let misfit = |file: &DataFile| {
+            file.partition.len() != keys || file.path.split('/').any(|part| matches!(part, "" | "." | ".."))
+        };
+        let proven = matches!(self.phase, Phase::Verified | Phase::Published);
+        let checks = [
+            (written.is_some_and(elsewhere), "its location is not its attempt's folder"),
+            (
+                written.is_some_and(|written| written.partition_columns.len() != keys),
+                "its partition columns are not those of its spec",
+            ),
+            (
+                written.is_some_and(|written| written.files.iter().any(misfit)),
+                "a file does not fit its partitions",
+            ),
+            (proven && self.verify.as_ref().is_some_and(|verify| !verify.passed), "it was not verified"),
+        ];
+        checks.into_iter().find(|(wrong, _)| *wrong).map(|(_, what)| what)
     }
 
     fn check_sections(&self, uri: &ManifestUri) -> Result<(), ReadError> {

@@ -262,6 +262,12 @@ fn a_document_that_is_malformed_newer_or_elsewhere_is_refused_with_a_reason() {
     let mut moved: Value = serde_json::to_value(sealed()).unwrap();
     moved["table"]["root"] = json!("s3://lake/other/");
     assert!(read(&moved).contains("must not be copied or moved"));
+    let mut misled: Value = serde_json::to_value(sealed()).unwrap();
+    misled["write"]["location"] = json!("s3://lake/evil/");
+    assert!(read(&misled).contains("not its attempt's folder"));
+    let mut escaped: Value = serde_json::to_value(sealed()).unwrap();
+    escaped["write"]["files"][0]["path"] = json!("../../x.parquet");
+    assert!(read(&escaped).contains("does not fit its partitions"));
     let mut torn: Value = serde_json::to_value(sealed()).unwrap();
     torn.as_object_mut().unwrap().remove("write");
     assert!(read(&torn).contains("without the section \"write\""));

@@ -1,5 +1,6 @@
 //! One upload, from the first full part to the finished object.
 
+use lakeward_aws::Fault;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -214,7 +215,9 @@ impl Upload {
             let put = put.checksum_crc64_nvme(stretch.crc64.to_string()).body(stretch.bytes.clone().into());
             put.set_expected_bucket_owner(store.owner()).send()
         };
-        let (answer, tries) = store.caller.call(PUT.name, send).await;
+        // A 409 says that another conditional write was under way and this one was not applied.
+        let retry = |fault: Fault| fault.is_passing() || fault == Fault::Conflict;
+        let (answer, tries) = store.caller.call_while(PUT.name, retry, send).await;
         drop(memory);
         match answer {
             Ok(answer) => self.uploaded(stretch.crc64, answer.e_tag),
