@@ -1,3 +1,11 @@
 //! What the tests from outside share.
 
+pub mod backend;
 pub mod conformance;
+pub mod lake;
+pub mod reader;
+pub mod readers;
+pub mod scenarios;
+pub mod servers;
+pub mod step;
+pub mod table;

@@ -14,6 +14,7 @@ mod setup;
 
 pub use report::{Gap, Report, run};
 pub use setup::Endpoint;
+pub(crate) use setup::REGION;
 
 use futures::future::BoxFuture;
 

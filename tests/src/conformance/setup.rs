@@ -14,7 +14,7 @@ use base64::Engine as _;
 use crc_fast::CrcAlgorithm;
 
 /// The Region that every endpoint is told.
-const REGION: &str = "us-east-1";
+pub(crate) const REGION: &str = "us-east-1";
 
 /// Where S3, Glue or both are served.
 #[derive(Clone, Debug)]
@@ -52,6 +52,14 @@ impl Endpoint {
     /// The access key id of its clients.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn secret_access_key(&self) -> &str {
+        &self.secret_access_key
     }
 
     /// A client of S3 that never retries.

@@ -1,0 +1,261 @@
+//! The steps as their users run them: separate processes with a clean environment.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use lakeward_outcome::Kind;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+
+/// A step that takes longer hangs.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// What a step is given of the environment of the tests: the rest must not matter.
+const INHERITED: [&str; 3] = ["PATH", "LD_LIBRARY_PATH", EXTENSIONS];
+/// Where DuckDB's httpfs extension lies.
+pub(crate) const EXTENSIONS: &str = "LAKEWARD_EXTENSION_DIR";
+/// The unit of `ulimit -f`, in bytes.
+const LIMIT_UNIT: u64 = 512;
+
+/// A step to be run, any number of times.
+#[derive(Clone, Debug)]
+pub struct Step {
+    name: &'static str,
+    folder: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    stdin: String,
+    largest_file: Option<u64>,
+}
+
+impl Step {
+    /// The step `name`, such as `write`, with `folder` as its home, working and temporary folder.
+    pub(crate) fn new(name: &'static str, folder: &Path) -> Self {
+        let (args, env) = (Vec::new(), Vec::new());
+        Self { name, folder: folder.to_owned(), args, env, stdin: String::new(), largest_file: None }
+    }
+
+    /// Its home, working and temporary folder, which is made when it is missing.
+    #[must_use]
+    pub(crate) fn folder(self, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..self }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(self, arg: impl AsRef<OsStr>) -> Self {
+        self.args([arg])
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable; the last value counts.
+    #[must_use]
+    pub fn env(self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.envs([(name, value)])
+    }
+
+    /// Sets variables.
+    #[must_use]
+    pub fn envs<'n>(mut self, variables: impl IntoIterator<Item = (&'n str, impl AsRef<OsStr>)>) -> Self {
+        let owned = |(name, value): (&str, _)| (name.into(), AsRef::<OsStr>::as_ref(&value).to_owned());
+        self.env.extend(variables.into_iter().map(owned));
+        self
+    }
+
+    /// What it reads from standard input; nothing without this.
+    #[must_use]
+    pub fn stdin(self, text: &str) -> Self {
+        Self { stdin: text.to_owned(), ..self }
+    }
+
+    /// Lets it write no file of more than these bytes: beyond, the system refuses as a full disk does.
+    #[must_use]
+    pub fn largest_file(self, bytes: u64) -> Self {
+        Self { largest_file: Some(bytes), ..self }
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// It cannot be started, hangs, or does not write one line of JSON to stdout.
+    pub async fn run(&self) -> Result<Ended> {
+        self.start().await?.ended().await
+    }
+
+    /// Runs it, and gives its result.
+    ///
+    /// # Errors
+    /// As [`Step::run`], or it fails.
+    pub async fn succeeds(&self) -> Result<Value> {
+        self.run().await?.into_result()
+    }
+
+    /// Runs it, and gives the message of its failure.
+    ///
+    /// # Errors
+    /// As [`Step::run`], or it does not fail as `kind` with a message that holds all of `words`.
+    pub async fn is_refused(&self, kind: Kind, words: &[&str]) -> Result<String> {
+        self.run().await?.into_refusal(kind, words)
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn start(&self) -> Result<Running> {
+        let program = program(self.name)?;
+        std::fs::create_dir_all(&self.folder).with_context(|| format!("making {}", self.folder.display()))?;
+        let mut command = match self.largest_file {
+            None => Command::new(&program),
+            Some(bytes) => limited(&program, bytes),
+        };
+        command.args(&self.args).current_dir(&self.folder).env_clear();
+        let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(inherited).env("HOME", &self.folder).env("TMPDIR", &self.folder);
+        command
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A step that does not read its input may have closed it.
+            let _ = stdin.write_all(self.stdin.as_bytes()).await;
+        }
+        Ok(Running { name: self.name, child })
+    }
+}
+
+/// The binary beside the test executable: `target/debug/deps/<test>` -> `target/debug/lakeward-<name>`.
+fn program(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe().context("finding the test executable")?;
+    let folder =
+        test.parent().and_then(Path::parent).context("the test executable lies in no target folder")?;
+    let program = folder.join(format!("lakeward-{name}"));
+    ensure!(program.is_file(), "{} is missing: build the workspace first (cargo build)", program.display());
+    Ok(program)
+}
+
+/// The program under a limit on the size of its files, told by an error instead of a signal.
+fn limited(program: &Path, bytes: u64) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f \"$0\" && exec \"$@\""]);
+    command.arg((bytes / LIMIT_UNIT).to_string()).arg(program);
+    command
+}
+
+/// A step that runs. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Running {
+    name: &'static str,
+    child: Child,
+}
+
+impl Running {
+    /// Kills it with SIGKILL, and waits until it is gone.
+    ///
+    /// # Errors
+    /// It has ended by itself.
+    pub async fn kill(mut self) -> Result<()> {
+        ensure!(self.child.try_wait()?.is_none(), "lakeward-{} had ended before it was killed", self.name);
+        self.child.kill().await.with_context(|| format!("killing lakeward-{}", self.name))
+    }
+
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    /// It has ended by itself.
+    pub async fn terminate(&self) -> Result<()> {
+        let id =
+            self.child.id().with_context(|| format!("lakeward-{} had ended before SIGTERM", self.name))?;
+        let sent = Command::new("kill").args(["-s", "TERM", &id.to_string()]).status().await;
+        ensure!(
+            sent.context("running kill")?.success(),
+            "SIGTERM could not be sent to lakeward-{}",
+            self.name
+        );
+        Ok(())
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// As [`Step::run`].
+    pub async fn ended(self) -> Result<Ended> {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await;
+        let output = ended.map_err(|_| anyhow!("lakeward-{} hangs", self.name))?;
+        Ended::new(self.name, &output.with_context(|| format!("waiting for lakeward-{}", self.name))?)
+    }
+}
+
+/// How a step has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The step.
+    pub name: &'static str,
+    /// The exit code; none after a signal.
+    pub code: Option<i32>,
+    /// The line on stdout; null when there is none, as after a wrong command line.
+    pub result: Value,
+    /// The logs.
+    pub stderr: String,
+}
+
+impl Ended {
+    fn new(name: &'static str, output: &Output) -> Result<Self> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        let result = match stdout.lines().collect::<Vec<_>>()[..] {
+            [] => Value::Null,
+            [line] => {
+                serde_json::from_str(line).with_context(|| format!("lakeward-{name} wrote {line:?}"))?
+            }
+            _ => bail!("lakeward-{name} wrote more than one line to stdout:\n{stdout}"),
+        };
+        Ok(Self { name, code: output.status.code(), result, stderr })
+    }
+
+    /// The result of a step that succeeded.
+    ///
+    /// # Errors
+    /// It failed.
+    pub fn into_result(self) -> Result<Value> {
+        let Self { name, code, result, stderr } = self;
+        ensure!(code == Some(0), "lakeward-{name} failed with {code:?}:\n{stderr}");
+        ensure!(result["step"] == name && result["status"] == "done", "lakeward-{name} wrote {result}");
+        Ok(result)
+    }
+
+    /// The message of a step that failed as `kind`, in words that tell what to do.
+    ///
+    /// # Errors
+    /// It succeeded, failed otherwise, or its message lacks one of `words`.
+    pub fn into_refusal(self, kind: Kind, words: &[&str]) -> Result<String> {
+        let Self { name, code, result, stderr } = self;
+        let wanted = i32::from(kind.exit_code());
+        ensure!(
+            code == Some(wanted),
+            "lakeward-{name} ended with {code:?} instead of {wanted}: {result}\n{stderr}"
+        );
+        // A wrong command line is told by the parser, on stderr alone.
+        let message = match &result {
+            Value::Null if kind == Kind::Usage => stderr,
+            result => {
+                let told = result["status"] == "failed" && result["kind"] == kind.name();
+                ensure!(told && result["exit_code"] == wanted, "lakeward-{name} wrote {result}");
+                result["error"].as_str().context("a failure without a message")?.to_owned()
+            }
+        };
+        let missing = words.iter().find(|word| !message.contains(**word));
+        ensure!(missing.is_none(), "lakeward-{name} does not say {missing:?}: {message}");
+        Ok(message)
+    }
+}

@@ -1,0 +1,28 @@
+//! The pipeline from outside, its steps as processes, on the local lake.
+
+mod interrupted;
+mod replica;
+mod stores;
+
+use anyhow::Context as _;
+use lakeward_tests::lake::Lake;
+use lakeward_tests::scenarios;
+
+/// A test for each scenario, each on a lake of its own.
+macro_rules! tests {
+    ($($module:ident: $($name:ident),+;)+) => {
+        $(mod $module {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() -> anyhow::Result<()> {
+                super::play(stringify!($name)).await
+            })+
+        })+
+    };
+}
+lakeward_tests::for_each_scenario!(tests);
+
+async fn play(name: &str) -> anyhow::Result<()> {
+    let lake = Lake::start().await?;
+    let scenario = scenarios::named(name).with_context(|| format!("no scenario {name}"))?;
+    scenario.run(lake.backend()).await
+}
