@@ -7,18 +7,30 @@ use crate::process;
 use crate::report::Report;
 use crate::workspace::Workspace;
 
+/// Every test that needs nothing but this workspace.
+const TEST: [&str; 2] = ["test", "--workspace"];
+/// Adds the tests against components that others wrote.
+const FULL: [&str; 2] = ["--features", "lakeward-tests/full"];
+
 /// Style, build and all tests that need nothing but this workspace.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
-    own_checks(&mut Report::default(), workspace)
+    let mut report = Report::default();
+    style_checks(&mut report, workspace)?;
+    report.step("build", || workspace.build())?;
+    report.step("tests", || process::run(workspace.cargo().args(TEST)))
 }
 
-/// The same, then what needs components that others wrote.
+/// The same, and what needs components that others wrote.
 pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
     let mut report = Report::default();
-    own_checks(&mut report, workspace)?;
+    style_checks(&mut report, workspace)?;
+    report.step("build", || workspace.build())?;
     let components = report.step("install components", || components::install(workspace.layout()))?;
     report.step("cargo-deny", || check_dependencies(workspace, &components))?;
-    report.step("tests with components", || component_tests(workspace, &components))
+    report.step("tests, with components", || {
+        let mut cargo = workspace.cargo();
+        process::run(cargo.env("LAKEWARD_VENV", components.folder()).args(TEST).args(FULL))
+    })
 }
 
 /// Style alone.
@@ -31,25 +43,14 @@ pub(crate) fn deny(workspace: &Workspace) -> Result<()> {
     check_dependencies(workspace, &components::install(workspace.layout())?)
 }
 
-fn own_checks(report: &mut Report, workspace: &Workspace) -> Result<()> {
-    style_checks(report, workspace)?;
-    report.step("build", || workspace.build())?;
-    report.step("tests", || process::run(workspace.cargo().args(["test", "--workspace"])))
-}
-
 fn style_checks(report: &mut Report, workspace: &Workspace) -> Result<()> {
     report.step("rustfmt", || process::run(workspace.cargo().args(["fmt", "--all", "--check"])))?;
     report.step("clippy", || {
-        let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        process::run(workspace.cargo().args(clippy))
+        // The tests against components as well: to compile them takes none.
+        let mut cargo = workspace.cargo();
+        cargo.args(["clippy", "--workspace", "--all-targets"]).args(FULL);
+        process::run(cargo.args(["--", "--deny", "warnings"]))
     })
-}
-
-/// The tests marked `#[ignore = "needs cargo xtask test --full"]`; the others have run already.
-fn component_tests(workspace: &Workspace, components: &Components) -> Result<()> {
-    let mut cargo = workspace.cargo();
-    cargo.env("LAKEWARD_FULL", "1").env("LAKEWARD_VENV", components.folder());
-    process::run(cargo.args(["test", "--workspace", "--tests", "--", "--ignored"]))
 }
 
 fn check_dependencies(workspace: &Workspace, components: &Components) -> Result<()> {

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use crate::layout;
 use crate::pins::{Pinned, Source};
 use crate::process;
 
@@ -31,7 +32,7 @@ pub(crate) fn ensure(pinned: &Pinned, folder: &Path, scratch: &Path) -> Result<(
     let mut refusals = Vec::new();
     for source in &pinned.sources {
         println!("fetching {} from {}", pinned.file, source.name());
-        let fetched = empty(scratch).and_then(|()| source.fetch(pinned.file, scratch));
+        let fetched = layout::empty(scratch).and_then(|()| source.fetch(pinned.file, scratch));
         match fetched.and_then(|file| check(&file, pinned.sha256).map(|()| file)) {
             Ok(file) => {
                 return fs::rename(&file, &target)
@@ -134,13 +135,6 @@ fn only_file(folder: &Path) -> Result<PathBuf> {
         (Some(entry), None) => Ok(entry.path()),
         _ => bail!("expected one file in {}", folder.display()),
     }
-}
-
-fn empty(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }
 
 fn check(file: &Path, expected: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Where things lie: the clone, the cache that clones share, and the target folder.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -61,6 +62,14 @@ impl Layout {
     pub(crate) fn library_links(&self) -> [PathBuf; 2] {
         [self.target.join("lib"), self.root.join("target/lib")]
     }
+}
+
+/// Makes a folder that has nothing in it.
+pub(crate) fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }
 
 fn cache_home() -> Result<PathBuf> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::workspace::Workspace;
+use crate::layout;
+use crate::workspace::{EXTENSIONS, Workspace};
 
 /// The executable that serves it.
 const PROGRAM: &str = "lakeward-local";
@@ -43,11 +44,14 @@ impl LocalLake {
     /// Starts a lake that keeps its objects in `folder/lake`, which it empties first, and logs to
     /// `folder/lake.log`. It holds one bucket and one Glue database.
     pub(crate) fn start(workspace: &Workspace, folder: &Path, bucket: &str, database: &str) -> Result<Self> {
-        let objects = empty(folder.join("lake"))?;
+        let objects = folder.join("lake");
+        layout::empty(&objects)?;
         let log = folder.join("lake.log");
         let mut command = workspace.command(&workspace.executable(PROGRAM));
         command.arg("--dir").arg(&objects).args(["--bucket", bucket, "--database", database]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
+        // Its input ends with this process, however that ends, and so does the lake.
+        command.arg("--until-stdin-ends").stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(File::create(&log)?);
         let mut process = command.spawn().with_context(|| format!("cannot start {PROGRAM}"))?;
         let output = process.stdout.take().context("its output is not piped")?;
         let mut lake = Self { process, variables: BTreeMap::new() };
@@ -56,11 +60,18 @@ impl LocalLake {
         Ok(lake)
     }
 
-    /// Points a command at this lake, and at no other: of the caller's own AWS settings nothing stays, so
-    /// that no demonstration ever reaches an account.
+    /// Where it listens: `127.0.0.1:4566`.
+    pub(crate) fn host(&self) -> Result<&str> {
+        let url = self.variables.get("AWS_ENDPOINT_URL").context("the lake has no endpoint")?;
+        url.strip_prefix("http://").with_context(|| format!("{url} is no http:// endpoint"))
+    }
+
+    /// Points a command at this lake, and at no other: of the caller's own settings for AWS nothing stays, so
+    /// that no demonstration ever reaches an account, and none for Lakeward but where the extensions lie.
     pub(crate) fn configure(&self, command: &mut Command) {
         for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("AWS_") {
+            let text = name.to_string_lossy();
+            if text.starts_with("AWS_") || (text.starts_with("LAKEWARD_") && text != EXTENSIONS) {
                 command.env_remove(name);
             }
         }
@@ -106,14 +117,6 @@ fn exported(line: &str) -> Option<(String, String)> {
     let quoted = |quote| value.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
     let value = quoted('\'').or_else(|| quoted('"')).unwrap_or(value);
     Some((name.to_owned(), value.to_owned()))
-}
-
-fn empty(folder: PathBuf) -> Result<PathBuf> {
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    Ok(folder)
 }
 
 #[cfg(test)]

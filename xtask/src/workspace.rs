@@ -13,6 +13,9 @@ use serde_json::Value;
 use crate::layout::Layout;
 use crate::process;
 
+/// Says where DuckDB's extensions lie.
+pub(crate) const EXTENSIONS: &str = "LAKEWARD_EXTENSION_DIR";
+
 /// How the variables begin that cargo sets for the one package it runs or compiles.
 const PACKAGE_VARIABLES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
@@ -67,7 +70,7 @@ impl Workspace {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.layout.root());
-        command.env("LAKEWARD_EXTENSION_DIR", self.layout.extensions());
+        command.env(EXTENSIONS, self.layout.extensions());
         command
     }
 

@@ -171,7 +171,7 @@ async fn record(
         manifest.publish(publication.clone(), view.clone(), swap.context.stamp())
     };
     manifests.change(current, publish).await?;
-    tracing::info!(table = %swap.table, replaced = ?publication.replaced.as_ref().map(RunId::as_str), "published");
+    tracing::info!(table = %swap.table, replaced = publication.replaced.as_ref().map(RunId::as_str), "published");
     Ok(())
 }
 
