@@ -82,7 +82,7 @@ async fn newest_readable(manifests: &Manifests, folders: &[Prefix]) -> Result<Op
             Ok(Some(stored)) => return Ok(Some(stored)),
             Ok(None) => {}
             Err(ManifestError::Read(error)) => {
-                tracing::warn!(%error, %run, "this manifest cannot be read: looking at an older one")
+                tracing::warn!(%error, %run, "this manifest cannot be read: looking at an older one");
             }
             Err(error) => return Err(error.into()),
         }

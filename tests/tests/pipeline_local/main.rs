@@ -2,6 +2,7 @@
 
 mod interrupted;
 mod replica;
+mod stalled;
 mod stores;
 
 use anyhow::Context as _;
