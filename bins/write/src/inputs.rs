@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lakeward_aws::SdkConfig;
 use lakeward_cli::Context;
-use lakeward_engine::{EngineError, Plan, S3Access, Session, SessionOptions, TableShape, needs_httpfs};
+use lakeward_engine::{EngineError, Plan, Session, TableShape, needs_httpfs};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_session::{EngineArgs, Renewal, blocking, s3_access};
 use lakeward_store::{Store, StoreOptions};
@@ -39,9 +39,8 @@ pub(crate) async fn prepare(
     };
     let texts = [Some(job.request.sql.as_str()), job.init_sql.as_deref()];
     let access = if needs_httpfs(texts.into_iter().flatten()) { Some(s3_access(aws).await?) } else { None };
-    let setup =
-        Setup { options: engine.options(scratch.engine(), reserve), database, access, job: job.clone() };
-    let (options, access) = (setup.options.clone(), setup.access.clone());
+    let options = engine.options(scratch.engine(), reserve);
+    let setup = Setup { database, job: job.clone() };
     let (session, secrets) = blocking(move || lakeward_session::open(options, access.as_ref())).await?;
     let interrupt = session.cancel();
     let preparing = blocking(move || setup.fill(session));
@@ -60,11 +59,9 @@ pub(crate) async fn prepare(
     Ok(Prepared { session, plan, renewal: Renewal::start(aws.clone(), secrets) })
 }
 
-/// Everything that opening the session needs, gathered so that a blocking thread can own it.
+/// What is set up in an open session, gathered so that a blocking thread can own it.
 struct Setup {
-    options: SessionOptions,
     database: Option<Database>,
-    access: Option<S3Access>,
     job: Job,
 }
 
