@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod conformance;
+pub mod embedded;
 pub mod lake;
 pub mod reader;
 pub mod readers;

@@ -8,11 +8,10 @@ mod lifecycle;
 mod plan;
 mod show;
 
-use lakeward_catalog::Catalog;
 use lakeward_cli::Context;
+use lakeward_lake::Lake;
 use lakeward_manifest::TableRoot;
 use lakeward_outcome::{Failure, Kind};
-use lakeward_store::{Manifests, StoreOptions};
 use serde::Serialize;
 
 pub use args::GcArgs;
@@ -63,9 +62,7 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
         return Ok(GcResult::Rule { lifecycle_configuration: lifecycle::rule(&args.root) });
     }
     let aws = context.aws().await?;
-    let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
-    let manifests = Manifests::open(&aws, args.root.clone(), options, context.caller().clone())?;
-    let catalog = Catalog::open(&aws, context.catalog_id(), context.caller().clone())?;
+    let Lake { manifests, catalog } = Lake::open(&aws, args.root.clone(), &context)?;
 
     let inventory = Inventory::take(&manifests, &catalog, &args.databases).await?;
     let plan = plan(&inventory, &args.policy(), context.now());

@@ -8,9 +8,9 @@ mod args;
 
 use lakeward_catalog::{Catalog, Create, TableName, Update, converge, run_table};
 use lakeward_cli::Context;
+use lakeward_lake::Lake;
 use lakeward_manifest::{ManifestUri, Phase, Registration, RunId, Sealed, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind};
-use lakeward_store::{Manifests, StoreOptions};
 use serde::Serialize;
 use serde_json::Map;
 
@@ -45,9 +45,7 @@ pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult,
     let RegisterArgs { manifest: uri, .. } = args;
     context.identify("run", &uri.run);
     let aws = context.aws().await?;
-    let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
-    let manifests = Manifests::open(&aws, uri.root.clone(), options, context.caller().clone())?;
-    let catalog = Catalog::open(&aws, context.catalog_id(), context.caller().clone())?;
+    let Lake { manifests, catalog } = Lake::open(&aws, uri.root.clone(), &context)?;
 
     let stored = manifests.load(&uri.run).await?;
     context.identify("table", &stored.manifest.table.glue);

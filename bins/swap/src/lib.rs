@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use lakeward_catalog::run_table::{self, LiveMark};
 use lakeward_catalog::{Catalog, LiveTable, Table, TableDefinition, TableName, converge};
 use lakeward_cli::Context;
+use lakeward_lake::Lake;
 use lakeward_manifest::{Direction, ManifestUri, Phase, RunId, Sealed, Verified, parameters};
 use lakeward_outcome::{Failure, Kind, ResultExt};
-use lakeward_store::{Manifests, StoreOptions, Stored};
+use lakeward_store::Stored;
 use serde::Serialize;
 
 pub use args::{SwapArgs, Target};
@@ -123,9 +124,7 @@ pub async fn run(args: SwapArgs, context: Context) -> Result<SwapResult, Failure
     let (uri, direction) = resolve(&args)?;
     context.identify("run", &uri.run);
     let aws = context.aws().await?;
-    let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
-    let manifests = Manifests::open(&aws, uri.root.clone(), options, context.caller().clone())?;
-    let catalog = Catalog::open(&aws, context.catalog_id(), context.caller().clone())?;
+    let Lake { manifests, catalog } = Lake::open(&aws, uri.root.clone(), &context)?;
 
     let stored = manifests.load(&uri.run).await?;
     context.identify("table", &stored.manifest.table.glue);

@@ -23,9 +23,10 @@ mod verdict;
 use lakeward_aws::{Backoff, RetryPolicy, SdkConfig};
 use lakeward_catalog::Catalog;
 use lakeward_cli::{Context, Unit};
+use lakeward_lake::Lake;
 use lakeward_manifest::{CheckResult, ManifestUri, Phase, Registered, RunId};
 use lakeward_outcome::Failure;
-use lakeward_store::{Manifests, Store, StoreOptions, Stored};
+use lakeward_store::{Store, StoreOptions, Stored};
 use serde::Serialize;
 
 pub use args::{GateArgs, ReplicaArgs, SqlArgs, VerifyArgs};
@@ -74,8 +75,7 @@ pub async fn run(args: VerifyArgs, context: Context) -> Result<VerifyResult, Fai
         return Err(VerifyError::OwnReplica { bucket: bucket.name().to_owned() }.into());
     }
     let aws = context.aws().await?;
-    let manifests = Manifests::open(&aws, uri.root.clone(), own_bucket(&context), context.caller().clone())?;
-    let catalog = Catalog::open(&aws, context.catalog_id(), context.caller().clone())?;
+    let Lake { manifests, catalog } = Lake::open(&aws, uri.root.clone(), &context)?;
 
     let stored = manifests.load(&uri.run).await?;
     context.identify("table", &stored.manifest.table.glue);
@@ -148,7 +148,7 @@ impl Verify<'_> {
     async fn replica(&self, run: &Registered<'_>) -> Result<Vec<String>, Failure> {
         let Some(bucket) = &self.args.replica.replica_bucket else { return Ok(Vec::new()) };
         let aws = match &self.args.replica.replica_region {
-            Some(region) => self.context.aws_in(Some(region.clone())).await?,
+            Some(region) => self.context.aws_in(region.clone()).await?,
             None => self.aws.clone(),
         };
         // A replica often belongs to an account of its own: the expected owner is the table's.
@@ -166,11 +166,6 @@ impl Verify<'_> {
     fn backoff(&self, policy: RetryPolicy) -> Backoff {
         Backoff::new(policy, self.context.cancel().clone())
     }
-}
-
-/// How to open a bucket that must belong to the account that the user named, if any.
-fn own_bucket(context: &Context) -> StoreOptions {
-    StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) }
 }
 
 fn result(stored: &Stored, already_done: bool) -> Result<VerifyResult, Failure> {

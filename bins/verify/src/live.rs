@@ -3,11 +3,10 @@
 use lakeward_aws::SdkConfig;
 use lakeward_catalog::{Catalog, TableName};
 use lakeward_cli::Context;
+use lakeward_lake::Lake;
 use lakeward_manifest::{LiveState, Manifest, ManifestUri, RunId, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
-use lakeward_store::Manifests;
 
-use crate::own_bucket;
 use crate::sql::View;
 
 /// The version that readers see now.
@@ -36,7 +35,7 @@ pub(crate) async fn find(
         Some(uri) => uri.parse().or_fail(Kind::Configuration, || format!("reading the live table {name}"))?,
         None => ManifestUri { root: staged.table.root.clone(), run },
     };
-    let manifests = Manifests::open(aws, uri.root.clone(), own_bucket(context), context.caller().clone())?;
+    let Lake { manifests, .. } = Lake::open(aws, uri.root.clone(), context)?;
     let version = async {
         // Not the kinds of these errors: they would blame the run that is being verified.
         let broken = || {

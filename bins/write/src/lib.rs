@@ -14,9 +14,10 @@ mod ship;
 mod spec;
 
 use lakeward_cli::Context;
+use lakeward_lake::Lake;
 use lakeward_manifest::{AttemptId, Column, ManifestUri, Phase, RunId, Written};
 use lakeward_outcome::{Failure, Kind};
-use lakeward_store::{Manifests, StoreOptions, Stored};
+use lakeward_store::Stored;
 use serde::Serialize;
 use serde_json::Map;
 
@@ -62,32 +63,32 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
     context.identify("run", &job.run.id);
     context.identify("table", &job.table.glue);
     let aws = context.aws().await?;
-    let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
-    let manifests = Manifests::open(&aws, job.table.root.clone(), options, context.caller().clone())?;
-    if let Some(written) = claim::find_written(&manifests, &job).await? {
+    let lake = Lake::open(&aws, job.table.root.clone(), &context)?;
+    let manifests = &lake.manifests;
+    if let Some(written) = claim::find_written(manifests, &job).await? {
         tracing::info!("this request was written before: nothing to do");
         return result(&written, true);
     }
 
     let attempt = AttemptId::from_random(context.random());
     context.identify("attempt", &attempt);
-    let catalog = preflight::check(&aws, &manifests, &job, &attempt, &context).await?;
+    preflight::check(&lake, &job, &attempt).await?;
     let scratch = Scratch::new(&engine.scratch_parent(), attempt.as_str())?;
     let prepared = inputs::prepare(&aws, &job, &engine, upload.memory(), &scratch, &context).await?;
     let columns = Columns::of(&prepared.plan, &job)?;
-    preflight::check_live_table(&catalog, &job, &columns.partition).await?;
+    preflight::check_live_table(&lake.catalog, &job, &columns.partition).await?;
 
-    let claimed = match claim::claim(&manifests, &job, &attempt, &context).await? {
+    let claimed = match claim::claim(manifests, &job, &attempt, &context).await? {
         Claimed::Mine(claimed) => claimed,
         Claimed::AlreadyWritten(written) => {
             tracing::info!("another attempt has written this request meanwhile: nothing to do");
             return result(&written, true);
         }
     };
-    let shipped = match ship::ship(prepared, &job, &upload, &scratch, &manifests, &attempt, &context).await {
+    let shipped = match ship::ship(prepared, &job, &upload, &scratch, manifests, &attempt, &context).await {
         Ok(files) => files,
         Err(failure) => {
-            ship::undo(&manifests, &job, &attempt).await;
+            ship::undo(manifests, &job, &attempt).await;
             return Err(failure);
         }
     };
@@ -112,7 +113,7 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
             // The store finds out whether the seal was put, and says so when it cannot: only then may the manifest
             // name these files.
             if !matches!(failure.kind(), Kind::Unknown | Kind::Unexpected) {
-                ship::undo(&manifests, &job, &attempt).await;
+                ship::undo(manifests, &job, &attempt).await;
             }
             Err(failure)
         }

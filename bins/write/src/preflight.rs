@@ -1,9 +1,8 @@
 //! What the run needs, checked before anything costly: conditional writes, the Glue database, a root that is this
 //! table's own, a live table that the run can be published to.
 
-use lakeward_aws::SdkConfig;
 use lakeward_catalog::{Catalog, CatalogError, LiveTable, Table, TableName};
-use lakeward_cli::Context;
+use lakeward_lake::Lake;
 use lakeward_manifest::{AttemptId, Column, GlueName, ManifestUri, RunId, TableRoot};
 use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
 use lakeward_store::{ManifestError, Manifests, Prefix, Stored, probe_conditional_writes};
@@ -25,25 +24,18 @@ impl Classify for Occupied {
     }
 }
 
-/// Checks everything that can be known before the query is planned. Gives the catalog for the rest.
-pub(crate) async fn check(
-    aws: &SdkConfig,
-    manifests: &Manifests,
-    job: &Job,
-    attempt: &AttemptId,
-    context: &Context,
-) -> Result<Catalog, Failure> {
-    let catalog = Catalog::open(aws, context.catalog_id(), context.caller().clone())?;
+/// Checks everything that can be known before the query is planned.
+pub(crate) async fn check(lake: &Lake, job: &Job, attempt: &AttemptId) -> Result<(), Failure> {
+    let Lake { manifests, catalog } = lake;
     let glue = &job.table.glue;
     if !catalog.database_exists(glue.database()).await? {
         return Err(CatalogError::NoSuchDatabase { database: glue.database().to_owned() }.into());
     }
-    check_overlap(&catalog, job).await?;
+    check_overlap(catalog, job).await?;
     let runs: Prefix =
         job.table.root.runs_prefix().parse().or_fail(Kind::Unexpected, || "the table's root".to_owned())?;
     check_owner(manifests, job, &runs).await?;
-    probe_conditional_writes(manifests.store(), &runs, attempt.as_str()).await?;
-    Ok(catalog)
+    Ok(probe_conditional_writes(manifests.store(), &runs, attempt.as_str()).await?)
 }
 
 /// Checks that the live table, if there is one, can show a run with these partition keys.

@@ -87,6 +87,11 @@ pub async fn load(options: Options) -> Result<SdkConfig, AwsError> {
     Ok(config)
 }
 
+/// The same configuration for another Region.
+pub fn in_region(config: &SdkConfig, region: String) -> SdkConfig {
+    config.clone().into_builder().region(Region::new(region)).build()
+}
+
 /// TLS by rustls with the system's certificates, so that no C library is needed; proxies from the
 /// usual variables (`HTTPS_PROXY`, `NO_PROXY`).
 fn http_client() -> SharedHttpClient {

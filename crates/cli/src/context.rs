@@ -21,9 +21,18 @@ pub struct Context {
     ids: Arc<dyn Ids>,
     caller: Caller,
     identity: Identity,
-    region: Option<String>,
+    aws: AwsSource,
     expected_bucket_owner: Option<String>,
     catalog_id: Option<String>,
+}
+
+/// Where the AWS configuration comes from.
+#[derive(Clone)]
+enum AwsSource {
+    /// The SDK's usual places, with this Region over the configured one.
+    Environment { region: Option<String> },
+    /// Whoever runs the step inside a program of their own.
+    Given(Box<SdkConfig>),
 }
 
 impl Context {
@@ -42,10 +51,25 @@ impl Context {
             ids,
             caller: Caller::new(policy, Cancel::new()),
             identity,
-            region: common.region.clone(),
+            aws: AwsSource::Environment { region: common.region.clone() },
             expected_bucket_owner: common.expected_bucket_owner.clone(),
             catalog_id: common.catalog_id.clone(),
         }
+    }
+
+    /// A step inside another program: its clock, ids and AWS configuration are given, and it logs to nowhere of its own.
+    ///
+    /// The configuration must not retry by itself (as [`lakeward_aws::load`] sees to), or an answer that was lost would
+    /// go unnoticed.
+    pub fn embedded(
+        step: Step,
+        common: &CommonArgs,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        aws: SdkConfig,
+    ) -> Self {
+        let context = Self::new(step, common, clock, ids, Identity::default());
+        Self { aws: AwsSource::Given(Box::new(aws)), ..context }
     }
 
     /// Now.
@@ -93,14 +117,24 @@ impl Context {
     /// # Errors
     /// No Region or no credentials: [`Kind::Configuration`](lakeward_outcome::Kind::Configuration).
     pub async fn aws(&self) -> Result<SdkConfig, Failure> {
-        self.aws_in(self.region.clone()).await
+        match &self.aws {
+            AwsSource::Given(config) => Ok(SdkConfig::clone(config)),
+            AwsSource::Environment { region } => self.load_aws(region.clone()).await,
+        }
     }
 
     /// The AWS configuration for another Region.
     ///
     /// # Errors
     /// As [`Context::aws`].
-    pub async fn aws_in(&self, region: Option<String>) -> Result<SdkConfig, Failure> {
+    pub async fn aws_in(&self, region: String) -> Result<SdkConfig, Failure> {
+        match &self.aws {
+            AwsSource::Given(config) => Ok(lakeward_aws::in_region(config, region)),
+            AwsSource::Environment { .. } => self.load_aws(Some(region)).await,
+        }
+    }
+
+    async fn load_aws(&self, region: Option<String>) -> Result<SdkConfig, Failure> {
         Ok(lakeward_aws::load(lakeward_aws::Options { region, app_name: self.step.binary() }).await?)
     }
 

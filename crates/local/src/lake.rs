@@ -1,7 +1,7 @@
 //! A running lake.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::faults::Faults;
 use crate::glue::Catalog;
 use crate::journal::Journal;
-use crate::options::{Credentials, Options, Storage};
+use crate::options::{Clock, Credentials, Options, Storage};
 use crate::s3::{self, Backend, ReplicationMode};
 use crate::server::{self, Server};
 use crate::storage::Store;
@@ -56,7 +56,7 @@ impl Classify for LocalError {
 /// S3 and Glue on one loopback port. Dropped, it stops; [`shutdown`](Self::shutdown) also waits.
 pub struct LocalLake {
     address: SocketAddr,
-    region: String,
+    store: Arc<Store>,
     server: Arc<Server>,
     backend: Arc<Backend>,
     stop: watch::Sender<bool>,
@@ -71,10 +71,6 @@ impl LocalLake {
     /// When the port or the folder cannot be had, or a bucket's or database's name is refused.
     pub async fn start(options: Options) -> Result<Self, LocalError> {
         let Options { bind, storage, credentials, region, buckets, databases, clock } = options;
-        let listener = TcpListener::bind(bind).await;
-        let listener = listener.map_err(|source| LocalError::Listen { address: bind, source })?;
-        let address = listener.local_addr().map_err(|source| LocalError::Listen { address: bind, source })?;
-
         let folder = match &storage {
             Storage::Memory => Path::new(""),
             Storage::Folder(folder) => folder,
@@ -85,19 +81,48 @@ impl LocalLake {
             Storage::Folder(_) => Store::in_folder(folder).map_err(in_folder)?,
         };
         let store = Arc::new(store);
-        let backend = Backend::open(Arc::clone(&store), Arc::clone(&clock), region.clone());
+        let backend = Backend::open(Arc::clone(&store), Arc::clone(&clock), region);
         let backend = Arc::new(backend.map_err(in_folder)?);
-        let catalog = Arc::new(Catalog::open(store, clock).map_err(in_folder)?);
-
-        let s3 = s3::service(Arc::clone(&backend), &credentials);
-        let (faults, journal) = (Faults::default(), Journal::default());
-        let server = Arc::new(Server { s3, catalog, credentials, faults, journal });
-        let stop = watch::Sender::new(false);
-        let serving = tokio::spawn(server::serve(Arc::clone(&server), listener, stop.subscribe()));
-        let lake = Self { address, region, server, backend, stop, serving: Some(serving) };
+        let catalog = Catalog::open(Arc::clone(&store), clock).map_err(in_folder)?;
+        let lake = Self::serve(bind, store, backend, catalog, credentials).await?;
         buckets.iter().try_for_each(|name| lake.create_bucket(name))?;
         databases.iter().try_for_each(|name| lake.create_database(name))?;
         Ok(lake)
+    }
+
+    /// A second lake that holds what this one holds now, on a port of its own; from here on they differ. Without the
+    /// faults and the journal of this one.
+    ///
+    /// # Errors
+    ///
+    /// When this lake keeps its objects in a folder, or no port can be had.
+    pub async fn fork(&self, clock: Clock) -> Result<Self, LocalError> {
+        if !self.store.is_in_memory() {
+            return Err(refused("a fork", Some("only a lake in memory can be forked")));
+        }
+        let store = Arc::new(self.store.fork());
+        let backend = Arc::new(self.backend.fork(Arc::clone(&store), Arc::clone(&clock)));
+        let catalog = self.server.catalog.fork(Arc::clone(&store), clock);
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::serve(bind, store, backend, catalog, self.credentials().clone()).await
+    }
+
+    async fn serve(
+        bind: SocketAddr,
+        store: Arc<Store>,
+        backend: Arc<Backend>,
+        catalog: Catalog,
+        credentials: Credentials,
+    ) -> Result<Self, LocalError> {
+        let listener = TcpListener::bind(bind).await;
+        let listener = listener.map_err(|source| LocalError::Listen { address: bind, source })?;
+        let address = listener.local_addr().map_err(|source| LocalError::Listen { address: bind, source })?;
+        let s3 = s3::service(Arc::clone(&backend), &credentials);
+        let (faults, journal) = (Faults::default(), Journal::default());
+        let server = Arc::new(Server { s3, catalog: Arc::new(catalog), credentials, faults, journal });
+        let stop = watch::Sender::new(false);
+        let serving = tokio::spawn(server::serve(Arc::clone(&server), listener, stop.subscribe()));
+        Ok(Self { address, store, server, backend, stop, serving: Some(serving) })
     }
 
     /// The URL of both services, such as `http://127.0.0.1:41234`.
@@ -117,9 +142,9 @@ impl LocalLake {
             ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_ACCESS_KEY_ID", access_key_id),
             ("AWS_SECRET_ACCESS_KEY", secret_access_key),
-            ("AWS_REGION", self.region.clone()),
+            ("AWS_REGION", self.backend.region().to_owned()),
             // Python's SDK reads this one instead.
-            ("AWS_DEFAULT_REGION", self.region.clone()),
+            ("AWS_DEFAULT_REGION", self.backend.region().to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }

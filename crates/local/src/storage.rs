@@ -108,6 +108,16 @@ impl Store {
         Self { folder: None, next: AtomicU64::new(1) }
     }
 
+    /// A store in memory whose ids go on from this one's.
+    pub(crate) fn fork(&self) -> Self {
+        Self { folder: None, next: AtomicU64::new(self.next.load(Ordering::Relaxed)) }
+    }
+
+    /// Whether nothing of it outlives the process.
+    pub(crate) const fn is_in_memory(&self) -> bool {
+        self.folder.is_none()
+    }
+
     /// Opens a folder, making it if need be. Fails when another process is using it.
     pub(crate) fn in_folder(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root.join(CONTENT))?;

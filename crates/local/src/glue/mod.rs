@@ -42,6 +42,11 @@ impl Catalog {
         Ok(Self { store, databases, clock })
     }
 
+    /// The same databases and tables as of now, kept in `store`.
+    pub(crate) fn fork(&self, store: Arc<Store>, clock: Clock) -> Self {
+        Self { store, databases: Mutex::new(self.databases().clone()), clock }
+    }
+
     fn databases(&self) -> MutexGuard<'_, Databases> {
         crate::lock(&self.databases)
     }

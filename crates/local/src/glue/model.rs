@@ -11,9 +11,10 @@ use crate::options::ACCOUNT_ID;
 use crate::storage::Id;
 
 /// Every database, by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Databases(pub(crate) BTreeMap<String, Database>);
 
+#[derive(Clone)]
 pub(crate) struct Database {
     pub(crate) record: Id,
     pub(crate) kept: KeptDatabase,
@@ -28,6 +29,7 @@ pub(crate) struct KeptDatabase {
     pub(crate) input: Map<String, Value>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Table {
     pub(crate) record: Id,
     pub(crate) kept: KeptTable,
@@ -53,6 +55,7 @@ pub(crate) struct TableState {
     pub(crate) input: TableInput,
 }
 
+#[derive(Clone)]
 pub(crate) struct ArchivedVersion {
     pub(crate) record: Id,
     pub(crate) state: TableState,
@@ -65,6 +68,7 @@ pub(crate) struct KeptArchivedVersion {
     pub(crate) state: TableState,
 }
 
+#[derive(Clone)]
 pub(crate) struct Partition {
     pub(crate) record: Id,
     pub(crate) kept: KeptPartition,

@@ -50,6 +50,16 @@ impl Backend {
         Ok(Self { store, buckets, clock, region })
     }
 
+    /// The Region that the buckets say they are in.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The same buckets and objects as of now, kept in `store`.
+    pub(crate) fn fork(&self, store: Arc<Store>, clock: Clock) -> Self {
+        Self { store, buckets: Mutex::new(self.buckets().clone()), clock, region: self.region.clone() }
+    }
+
     fn buckets(&self) -> MutexGuard<'_, Buckets> {
         crate::lock(&self.buckets)
     }

@@ -15,7 +15,7 @@ use crate::storage::Id;
 pub(crate) const NULL_VERSION: &str = "null";
 
 /// Every bucket, by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Buckets {
     pub(crate) by_name: BTreeMap<String, Bucket>,
     pub(crate) switches: Switches,
@@ -27,6 +27,7 @@ pub(crate) struct Switches {
     pub(crate) ignore_conditions: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct Bucket {
     pub(crate) record: Id,
     pub(crate) settings: BucketSettings,
@@ -115,6 +116,7 @@ pub(crate) struct UploadName {
 }
 
 /// A multipart upload that was neither completed nor aborted.
+#[derive(Clone)]
 pub(crate) struct Upload {
     pub(crate) record: Id,
     pub(crate) kept: KeptUpload,
@@ -134,6 +136,7 @@ pub(crate) struct KeptUpload {
     pub(crate) tags: BTreeMap<String, String>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) record: Id,
     pub(crate) kept: KeptPart,

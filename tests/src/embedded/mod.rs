@@ -1,0 +1,206 @@
+//! The steps as functions of this process, on a local lake that can be forked: what trying out thousands of crash
+//! points can afford. The same code as the binaries run, below `main`: the arguments are parsed as theirs are, and every
+//! call goes through the real AWS SDK. Time and ids are given, so that a run can be repeated.
+
+mod time;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use aws_config::retry::RetryConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use clap::Parser;
+use lakeward_cli::{Context, StepArgs};
+use lakeward_local::{Clock as LakeClock, Faults, LocalLake, Options};
+use lakeward_manifest::Step;
+use lakeward_outcome::Failure;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::conformance::{Endpoint, REGION};
+pub use time::{SeededIds, TestClock};
+
+/// The bucket of every embedded lake.
+pub const BUCKET: &str = "lake";
+/// The Glue database of every embedded lake.
+pub const DATABASE: &str = "shop";
+
+/// How a step ended: the result that it would have printed, or why it failed.
+pub type Ended = Result<Value, Failure>;
+
+/// A local lake in memory and the time that it and its steps go by. A fork goes on alone.
+pub struct World {
+    lake: LocalLake,
+    endpoint: Endpoint,
+    clock: Arc<TestClock>,
+    ids: Arc<SeededIds>,
+}
+
+impl World {
+    /// An empty lake with [`BUCKET`] and [`DATABASE`].
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn start() -> Result<Self> {
+        let clock = Arc::new(TestClock::default());
+        let lake = LocalLake::start(Options {
+            buckets: vec![BUCKET.to_owned()],
+            databases: vec![DATABASE.to_owned()],
+            clock: lake_clock(&clock),
+            ..Options::default()
+        });
+        Ok(Self::of(lake.await?, clock, Arc::new(SeededIds::default())))
+    }
+
+    /// A world like this one as it is now.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn fork(&self) -> Result<Self> {
+        let clock = Arc::new(self.clock.fork());
+        let lake = self.lake.fork(lake_clock(&clock)).await?;
+        Ok(Self::of(lake, clock, Arc::new(self.ids.fork())))
+    }
+
+    fn of(lake: LocalLake, clock: Arc<TestClock>, ids: Arc<SeededIds>) -> Self {
+        let endpoint = crate::lake::endpoint(&lake);
+        Self { lake, endpoint, clock, ids }
+    }
+
+    /// The lake itself.
+    pub const fn lake(&self) -> &LocalLake {
+        &self.lake
+    }
+
+    /// The faults to come.
+    pub fn faults(&self) -> &Faults {
+        self.lake.faults()
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+
+    /// A client of S3 that never retries and is none of the steps.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        self.endpoint.s3()
+    }
+
+    /// A client of Glue that never retries and is none of the steps.
+    pub fn glue(&self) -> aws_sdk_glue::Client {
+        self.endpoint.glue()
+    }
+
+    /// Runs a step to its end: `command` is the binary's name and its arguments.
+    ///
+    /// # Errors
+    /// The command line is not one of the step's.
+    pub async fn run(&self, command: &Command) -> Result<Ended> {
+        let aws = self.aws(&command.caller)?;
+        let context = |step, common: &_| {
+            Context::embedded(step, common, Arc::clone(&self.clock) as _, Arc::clone(&self.ids) as _, aws)
+        };
+        match command.step {
+            Step::Write => ended(command, context, lakeward_write::run).await,
+            Step::Register => ended(command, context, lakeward_register::run).await,
+            Step::Verify => ended(command, context, lakeward_verify::run).await,
+            Step::Swap => ended(command, context, lakeward_swap::run).await,
+            Step::Gc => ended(command, context, lakeward_gc::run).await,
+        }
+    }
+
+    /// Runs a step that must succeed; gives its result.
+    ///
+    /// # Errors
+    /// It failed.
+    pub async fn succeeds(&self, command: &Command) -> Result<Value> {
+        match self.run(command).await? {
+            Ok(result) => Ok(result),
+            Err(failure) => bail!("{command:?} failed as {}: {failure}", failure.kind()),
+        }
+    }
+
+    fn aws(&self, caller: &str) -> Result<SdkConfig> {
+        let key = self.lake.credentials();
+        let credentials =
+            Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "embedded");
+        Ok(SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .endpoint_url(self.lake.endpoint())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .app_name(AppName::new(caller.to_owned()).context("a caller's name")?)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build())
+    }
+}
+
+fn lake_clock(clock: &Arc<TestClock>) -> LakeClock {
+    let clock = Arc::clone(clock);
+    Arc::new(move || clock.read())
+}
+
+async fn ended<A, R, Running>(
+    command: &Command,
+    context: impl FnOnce(Step, &lakeward_cli::CommonArgs) -> Context,
+    run: impl FnOnce(A, Context) -> Running,
+) -> Result<Ended>
+where
+    A: StepArgs + Parser,
+    R: Serialize,
+    Running: Future<Output = Result<R, Failure>>,
+{
+    let args = A::try_parse_from(command.line()).with_context(|| format!("{command:?}"))?;
+    let context = context(command.step, args.common());
+    match run(args, context).await {
+        Ok(result) => Ok(Ok(serde_json::to_value(result).context("a step's result")?)),
+        Err(failure) => Ok(Err(failure)),
+    }
+}
+
+/// A step and its arguments.
+#[derive(Clone, Debug)]
+pub struct Command {
+    step: Step,
+    args: Vec<OsString>,
+    caller: String,
+}
+
+impl Command {
+    /// A step without arguments. Its calls bear the name of its binary, by which faults know them.
+    pub fn new(step: Step) -> Self {
+        Self { step, args: Vec::new(), caller: step.binary().to_owned() }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Gives its calls another name, to tell two executions of one step apart.
+    #[must_use]
+    pub fn called(self, caller: &str) -> Self {
+        Self { caller: caller.to_owned(), ..self }
+    }
+
+    /// The name that its calls bear.
+    pub fn caller(&self) -> &str {
+        &self.caller
+    }
+
+    /// Which step it is.
+    pub const fn step(&self) -> Step {
+        self.step
+    }
+
+    fn line(&self) -> impl Iterator<Item = OsString> + '_ {
+        std::iter::once(self.step.binary().into()).chain(self.args.iter().cloned())
+    }
+}
