@@ -28,14 +28,23 @@ pub struct Step {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdin: String,
-    largest_file: Option<u64>,
+    limit: Option<Limit>,
+}
+
+/// What the system refuses to the step, as a machine at its limits does.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    /// A larger file than this, in bytes.
+    FileSize(u64),
+    /// More open files and connections than this.
+    OpenFiles(u64),
 }
 
 impl Step {
     /// The step `name`, such as `write`, with `folder` as its home, working and temporary folder.
     pub(crate) fn new(name: &'static str, folder: &Path) -> Self {
         let (args, env) = (Vec::new(), Vec::new());
-        Self { name, folder: folder.to_owned(), args, env, stdin: String::new(), largest_file: None }
+        Self { name, folder: folder.to_owned(), args, env, stdin: String::new(), limit: None }
     }
 
     /// Its home, working and temporary folder, which is made when it is missing.
@@ -80,7 +89,13 @@ impl Step {
     /// Lets it write no file of more than these bytes: beyond, the system refuses as a full disk does.
     #[must_use]
     pub fn largest_file(self, bytes: u64) -> Self {
-        Self { largest_file: Some(bytes), ..self }
+        Self { limit: Some(Limit::FileSize(bytes)), ..self }
+    }
+
+    /// Lets it have no more than this many files and connections open.
+    #[must_use]
+    pub fn open_files(self, most: u64) -> Self {
+        Self { limit: Some(Limit::OpenFiles(most)), ..self }
     }
 
     /// Runs it to its end.
@@ -114,9 +129,9 @@ impl Step {
     pub async fn start(&self) -> Result<Running> {
         let program = program(self.name)?;
         std::fs::create_dir_all(&self.folder).with_context(|| format!("making {}", self.folder.display()))?;
-        let mut command = match self.largest_file {
+        let mut command = match self.limit {
             None => Command::new(&program),
-            Some(bytes) => limited(&program, bytes),
+            Some(limit) => limited(&program, limit),
         };
         command.args(&self.args).current_dir(&self.folder).env_clear();
         let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
@@ -144,11 +159,15 @@ fn program(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The program under a limit on the size of its files, told by an error instead of a signal.
-fn limited(program: &Path, bytes: u64) -> Command {
+/// The program under a limit, told by an error instead of a signal.
+fn limited(program: &Path, limit: Limit) -> Command {
+    let (flag, value) = match limit {
+        Limit::FileSize(bytes) => ("-f", bytes / LIMIT_UNIT),
+        Limit::OpenFiles(most) => ("-n", most),
+    };
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -f \"$0\" && exec \"$@\""]);
-    command.arg((bytes / LIMIT_UNIT).to_string()).arg(program);
+    command.args(["-c", "trap '' XFSZ; ulimit \"$0\" \"$1\" && shift && exec \"$@\"", flag]);
+    command.arg(value.to_string()).arg(program);
     command
 }
 

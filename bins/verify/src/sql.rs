@@ -5,7 +5,7 @@ use lakeward_cli::Context;
 use lakeward_engine::{EngineError, FileColumn, S3Access, S3Secrets, Session, SessionOptions};
 use lakeward_manifest::{CheckResult, Run, Sealed};
 use lakeward_outcome::{Classify, Failure, FailureExt, Kind, ResultExt};
-use lakeward_session::{EngineArgs, Renewal, blocking, s3_access};
+use lakeward_session::{EngineArgs, Renewal, blocking, s3_access, stop};
 use serde_json::Map;
 
 use crate::checks::Check;
@@ -75,12 +75,7 @@ pub(crate) async fn run(
     tokio::select! {
         counted = counting => counted,
         () = context.cancel().cancelled() => {
-            // Waits until DuckDB has stopped, so that it does not use the scratch folder while that is removed.
-            let stopped = move || {
-                interrupt.cancel();
-                Ok::<(), Failure>(())
-            };
-            blocking(stopped).await?;
+            stop(interrupt).await?;
             Err(VerifyError::Stopped.into())
         }
     }

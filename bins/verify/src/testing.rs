@@ -36,6 +36,7 @@ pub(crate) fn lake(sql: &str, partition_by: &[&str]) -> Lake {
         compression: lakeward_manifest::Compression::default(),
         row_group_size: 2048,
         target_file_size: 1 << 20,
+        longest_path: lakeward_manifest::LONGEST_KEY,
     };
     let exported = session.export(&plan, &options).unwrap();
 

@@ -7,7 +7,7 @@ use lakeward_aws::SdkConfig;
 use lakeward_cli::Context;
 use lakeward_engine::{EngineError, Plan, Session, TableShape, needs_httpfs};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
-use lakeward_session::{EngineArgs, Renewal, blocking, s3_access};
+use lakeward_session::{EngineArgs, Renewal, blocking, s3_access, stop};
 use lakeward_store::{Store, StoreOptions};
 
 use crate::job::Job;
@@ -48,11 +48,7 @@ pub(crate) async fn prepare(
     let (session, plan) = tokio::select! {
         prepared = preparing => prepared?,
         () = context.cancel().cancelled() => {
-            let stopped = move || {
-                interrupt.cancel();
-                Ok::<(), Failure>(())
-            };
-            blocking(stopped).await?;
+            stop(interrupt).await?;
             return Err(Failure::new(Kind::Transient, "told to stop before the query was planned: run again"));
         }
     };

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use lakeward_cli::{Bar, Context, Unit};
 use lakeward_engine::{ExportOptions, ExportedFile, Growing};
-use lakeward_manifest::{AttemptId, DataFile, PartitionValue};
+use lakeward_manifest::{AttemptId, DataFile, LONGEST_KEY, PartitionValue};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
-use lakeward_session::blocking;
+use lakeward_session::{blocking, stop};
 use lakeward_store::{Contents, Manifests, ObjectId, Prefix, Upload, UploadLimits, Uploaded, Uploads};
 use serde_json::Map;
 use tokio::sync::watch;
@@ -22,6 +22,9 @@ use crate::scratch::Scratch;
 
 /// How often the growing files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How many files are on their way to S3 at once. The others wait on scratch, closed: a result of thousands of small
+/// partitions must need neither as many open files nor as many connections.
+const FILES_AT_ONCE: usize = 64;
 /// The media type of Parquet.
 const PARQUET: &str = "application/vnd.apache.parquet";
 
@@ -41,12 +44,12 @@ pub(crate) async fn ship(
 ) -> Result<Vec<DataFile>, Failure> {
     let Prepared { session, plan, renewal: _renewal } = prepared;
     let interrupt = session.cancel();
-    let options = export_options(job, scratch);
+    let prefix = job.table.root.attempt_prefix(&job.run.id, attempt);
+    let options = export_options(job, scratch, &prefix);
     let mut query = tokio::spawn(blocking(move || session.export(&plan, &options)));
 
     let limits = UploadLimits::new(upload.part_size, upload.memory());
     let uploads = Uploads::new(manifests.store().clone(), limits);
-    let prefix = job.table.root.attempt_prefix(&job.run.id, attempt);
     let mut outbox =
         Outbox::new(scratch.files(), prefix, uploads, context.progress("uploaded", 0, Unit::Bytes));
 
@@ -66,8 +69,8 @@ pub(crate) async fn ship(
     let shipped = match ended {
         Ok(exported) => outbox.finish().await.and_then(|uploaded| match_up(exported, uploaded)),
         Err(failure) => {
-            // Waits until DuckDB has stopped, so that no file appears after the clean-up.
-            let _ = tokio::task::spawn_blocking(move || interrupt.cancel()).await;
+            // First, so that no file appears after the clean-up.
+            let _ = stop(interrupt).await;
             outbox.abort().await;
             Err(failure)
         }
@@ -92,12 +95,13 @@ pub(crate) async fn undo(manifests: &Manifests, job: &Job, attempt: &AttemptId) 
     }
 }
 
-fn export_options(job: &Job, scratch: &Scratch) -> ExportOptions {
+fn export_options(job: &Job, scratch: &Scratch, prefix: &str) -> ExportOptions {
     ExportOptions {
         directory: scratch.files(),
         compression: job.table.compression,
         row_group_size: job.table.row_group_size,
         target_file_size: job.table.target_file_size,
+        longest_path: LONGEST_KEY.saturating_sub(prefix.len()),
     }
 }
 
@@ -176,20 +180,22 @@ impl Outbox {
         }
     }
 
-    /// Looks which files have grown, tells their tasks, and gathers the uploads that have ended.
+    /// Gathers the uploads that have ended, tells the tasks of the others how their files have grown, and begins new
+    /// ones while there is room.
     async fn look(&mut self, query: Query) -> Result<(), Failure> {
+        // Before the folder is read: a file leaves it before its task ends, and must not be taken for a new one.
+        while let Some(ended) = self.tasks.try_join_next() {
+            self.gather(flatten(ended)?);
+        }
         let growing = Growing::new(&self.directory);
         let found = blocking(move || growing.scan()).await?;
         for file in found {
             let extent = Extent { length: file.bytes, complete: file.finished || query == Query::Ended };
             if let Some(sender) = self.extents.get(&file.relative_path) {
                 sender.send_if_modified(|known| std::mem::replace(known, extent) != extent);
-            } else {
+            } else if self.extents.len() < FILES_AT_ONCE {
                 self.begin(file.relative_path, extent)?;
             }
-        }
-        while let Some(ended) = self.tasks.try_join_next() {
-            self.gather(flatten(ended)?);
         }
         Ok(())
     }
@@ -215,12 +221,11 @@ impl Outbox {
     /// The query has ended: every file is complete. Waits for all uploads.
     async fn finish(mut self) -> Result<Vec<(String, Uploaded)>, Failure> {
         let ended = async {
-            self.look(Query::Ended).await?;
-            while let Some(ended) = self.tasks.join_next().await {
-                let uploaded = flatten(ended)?;
-                self.gather(uploaded);
+            loop {
+                self.look(Query::Ended).await?;
+                let Some(ended) = self.tasks.join_next().await else { return Ok(()) };
+                self.gather(flatten(ended)?);
             }
-            Ok(())
         };
         if let Err(failure) = ended.await {
             self.abort().await;

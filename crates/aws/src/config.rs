@@ -16,10 +16,13 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::service_config::ServiceConfigKey;
 use lakeward_outcome::{Classify, Kind};
+use url::Url;
 
 use crate::fault::causes;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The services that steps talk to, as the SDK names them.
+const SERVICES: [&str; 2] = ["S3", "Glue"];
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What a step adds to the configuration that the SDK finds by itself.
@@ -51,6 +54,17 @@ pub enum AwsError {
         /// What the source said.
         detail: String,
     },
+    /// The endpoint of a service is no URL.
+    #[error(
+        "the endpoint {endpoint:?} of {service} is not an http:// or https:// URL: mend AWS_ENDPOINT_URL, \
+         AWS_ENDPOINT_URL_{service_id}, or `endpoint_url` in the AWS profile", service_id = service.to_uppercase()
+    )]
+    Endpoint {
+        /// The service (`S3`).
+        service: &'static str,
+        /// What is configured.
+        endpoint: String,
+    },
     /// The step's name cannot be sent in a User-Agent.
     #[error("app name {0:?} may hold only ASCII letters, digits and !#$%&'*+-.^_`|~")]
     AppName(&'static str),
@@ -59,7 +73,7 @@ pub enum AwsError {
 impl Classify for AwsError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoRegion | Self::NoCredentials { .. } => Kind::Configuration,
+            Self::NoRegion | Self::NoCredentials { .. } | Self::Endpoint { .. } => Kind::Configuration,
             Self::CredentialsUnavailable { .. } => Kind::Transient,
             Self::AppName(_) => Kind::Unexpected,
         }
@@ -83,6 +97,7 @@ pub async fn load(options: Options) -> Result<SdkConfig, AwsError> {
     // Only now, not in the loader: the sources of credentials (STS, IMDS) keep the SDK's retries.
     let config = loader.load().await.into_builder().retry_config(RetryConfig::disabled()).build();
     region(&config)?;
+    SERVICES.into_iter().try_for_each(|service| check_endpoint(&config, service))?;
     credentials(&config).await?;
     Ok(config)
 }
@@ -122,6 +137,14 @@ pub fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
         .service_config()
         .and_then(|sources| sources.load_config(key))
         .or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// What the SDK would only say when it builds a request, and then as of a request that failed.
+fn check_endpoint(config: &SdkConfig, service: &'static str) -> Result<(), AwsError> {
+    let Some(endpoint) = endpoint(config, service) else { return Ok(()) };
+    let usable =
+        Url::parse(&endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if usable { Ok(()) } else { Err(AwsError::Endpoint { service, endpoint }) }
 }
 
 /// Credentials to hand to something that is not the SDK. The secrets never appear in `Debug`.

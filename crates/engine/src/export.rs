@@ -34,6 +34,8 @@ pub struct ExportOptions {
     pub row_group_size: u64,
     /// The size that files should have, in bytes. A file may be smaller, or larger by a row group.
     pub target_file_size: u64,
+    /// The longest path below the folder that a file may have, in bytes.
+    pub longest_path: usize,
 }
 
 /// The compression as `COPY` takes it.

@@ -212,6 +212,20 @@ fn partition_values_that_a_reader_would_change_are_refused() {
 }
 
 #[test]
+fn folders_that_leave_no_room_in_a_key_are_refused_before_a_file_is_written() {
+    let bench = Bench::new();
+    let sql = "SELECT 1 AS a, repeat('x', 100) AS p, repeat('y', 100) AS q";
+    let plan = bench.session.plan(sql, &shape(&["p", "q"], &[])).unwrap();
+    let export =
+        |longest_path| bench.session.export(&plan, &ExportOptions { longest_path, ..bench.options() });
+    let error = export(250).unwrap_err();
+    assert_eq!(error.kind(), Kind::Rejected, "{error}");
+    assert!(error.to_string().contains("a path of 255 bytes"), "{error}");
+    assert_eq!(std::fs::read_dir(bench.out()).unwrap().count(), 0);
+    assert_eq!(export(255).unwrap()[0].relative_path.len(), 255);
+}
+
+#[test]
 fn a_column_may_have_the_name_of_the_row_id() {
     let bench = Bench::new();
     let (_, files) =

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{EngineError, Phase};
+use crate::error::{EngineError, Phase, REFUSED};
 use crate::export::{CopiedFile, DOING, ExportOptions, ExportedFile, create_folder};
 use crate::folder;
 use crate::plan::{Column, Plan};
@@ -20,6 +20,9 @@ const LOG: &str = "stage.duckdb.wal";
 /// The table's name: no user database has it.
 const TABLE: &str = "lakeward_stage.main.sorted";
 const ATTACHED: &str = "lakeward_stage";
+
+/// As long as every other.
+const ANY_UUID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Sorted rows, until it is dropped.
 pub(crate) struct Stage<'a> {
@@ -59,6 +62,7 @@ impl<'a> Stage<'a> {
     /// Writes each partition's rows as files of about the size asked for.
     pub(crate) fn write_files(&self, options: &ExportOptions) -> Result<Vec<ExportedFile>, EngineError> {
         let slices = self.slices()?;
+        slices.iter().try_for_each(|slice| slice.check_path(options.longest_path))?;
         let mut size = RowSize::guessed(&self.file, slices.iter().map(|slice| slice.rows).sum());
         let mut files = Vec::new();
         for slice in &slices {
@@ -143,8 +147,7 @@ impl<'a> Stage<'a> {
         let names: Vec<String> =
             self.session
                 .query(Phase::Binding, "SELECT CAST(uuidv7() AS VARCHAR)", DOING, |row| row.get(0))?;
-        let name = format!("part-{}.parquet", names.concat());
-        Ok(if slice.folder.is_empty() { name } else { format!("{}/{name}", slice.folder) })
+        Ok(slice.path_of(&names.concat()))
     }
 }
 
@@ -159,6 +162,26 @@ impl Drop for Stage<'_> {
 }
 
 impl Slice {
+    /// The path of one of its files, which has a UUID of its own.
+    fn path_of(&self, uuid: &str) -> String {
+        let name = format!("part-{uuid}.parquet");
+        if self.folder.is_empty() { name } else { format!("{}/{name}", self.folder) }
+    }
+
+    /// Refuses folders that leave no room for the files' names, before any file is written.
+    fn check_path(&self, longest: usize) -> Result<(), EngineError> {
+        let length = self.path_of(ANY_UUID).len();
+        if length <= longest {
+            return Ok(());
+        }
+        let message = format!(
+            "{REFUSED}a file in {} would have a path of {length} bytes where S3's keys have room for {longest} below this table \
+             root: shorten the partition values, or publish under a shorter root",
+            self.folder
+        );
+        Err(EngineError::Data { doing: DOING.to_owned(), message })
+    }
+
     /// The slice, if it holds every row id from its first to before `end`.
     fn if_whole(self, end: u64) -> Result<Self, EngineError> {
         if self.first + self.rows == end {

@@ -40,6 +40,7 @@ impl Bench {
             compression: Compression::new(Codec::Zstd, Some(1)).unwrap(),
             row_group_size: 122_880,
             target_file_size: 256 * MIB,
+            longest_path: 1024,
         }
     }
 

@@ -35,7 +35,7 @@ pub use ids::{AttemptId, ExecutionId, IdError, RunId, RunKey};
 pub use live::{Direction, ForeignParameter, LiveState, SwapDecision, SwapIntent, decide_swap, parameters};
 pub use read::ReadError;
 pub use refusal::Refusal;
-pub use root::{ManifestUri, RootError, TableRoot};
+pub use root::{LONGEST_KEY, ManifestUri, RootError, TableRoot};
 pub use sections::{
     CheckResult, Column, DataFile, End, PartitionValue, Publication, PublishIntent, Registration,
     SwapSection, Verification, Written,

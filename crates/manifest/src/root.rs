@@ -16,7 +16,9 @@ use crate::ids::{AttemptId, RunId};
 const RUNS: &str = "_runs";
 const WRITES: &str = "_writes";
 const MANIFEST: &str = "manifest.json";
-/// Leaves room for run, attempt and partition folders below 1024 bytes, the longest key of S3.
+/// The longest key that S3 takes, in bytes.
+pub const LONGEST_KEY: usize = 1024;
+/// Leaves room for run, attempt and partition folders in [`LONGEST_KEY`].
 const MAX_ROOT_KEY: usize = 400;
 
 /// A URI that cannot be a table root or a manifest.

@@ -7,4 +7,4 @@ mod blocking;
 
 pub use access::{Renewal, open, s3_access};
 pub use args::{EngineArgs, parse_size};
-pub use blocking::blocking;
+pub use blocking::{blocking, stop};

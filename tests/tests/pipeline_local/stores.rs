@@ -75,6 +75,34 @@ async fn a_wrong_secret_is_refused_by_every_step() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_small_partitions_on_a_slow_store_need_few_open_files() -> Result<()> {
+    let lake = Lake::start().await?;
+    let table = lake.backend().table("orders");
+    let sql = "SELECT i AS id, i AS part FROM range(400) t(i)";
+    let slow =
+        Rule::new(When::Before, Effect::Delay { ms: 1000 }).operation("PutObject").containing("_writes/");
+    let fault = lake.faults().set(slow.times(u64::MAX));
+    let write = table.write(DAYS[0], sql).args(["--partition-by", "part"]).open_files(200);
+    let written = write.succeeds().await?;
+    assert_eq!((written["files"].clone(), fault.fired()), (400.into(), 400));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_endpoint_is_named_by_every_step() -> Result<()> {
+    let lake = Lake::start().await?;
+    let table = lake.backend().table("orders");
+    let run = table.verified(&table.write(DAYS[0], SQL)).await?;
+    let steps =
+        [table.write(DAYS[1], SQL), table.register(&run), table.verify(&run), table.swap(&run), table.gc()];
+    for step in steps {
+        let step = step.env("AWS_ENDPOINT_URL_GLUE", "glue.example.com");
+        step.is_refused(Kind::Configuration, &["glue.example.com", "AWS_ENDPOINT_URL_GLUE"]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denied_upload_leaves_nothing_behind() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");

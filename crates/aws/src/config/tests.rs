@@ -56,6 +56,19 @@ fn a_missing_region_is_named_with_its_variable() {
 }
 
 #[test]
+fn an_endpoint_that_is_no_url_is_a_matter_of_configuration() {
+    for malformed in ["nonsense", "127.0.0.1:9000", "ftp://127.0.0.1", "http://"] {
+        let config = SdkConfig::builder().endpoint_url(malformed).build();
+        let error = check_endpoint(&config, "Glue").unwrap_err();
+        assert_eq!(error.kind(), Kind::Configuration);
+        assert!(error.to_string().contains("AWS_ENDPOINT_URL_GLUE"), "{error}");
+    }
+    let usable = SdkConfig::builder().endpoint_url("https://s3.example.com/path").build();
+    assert!(check_endpoint(&usable, "S3").is_ok());
+    assert!(check_endpoint(&SdkConfig::builder().build(), "S3").is_ok());
+}
+
+#[test]
 fn an_endpoint_of_ones_own_is_found_and_aws_itself_has_none() {
     let own = SdkConfig::builder().endpoint_url("http://127.0.0.1:9000").build();
     assert_eq!(endpoint(&own, "S3").as_deref(), Some("http://127.0.0.1:9000"));
