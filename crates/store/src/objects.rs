@@ -77,11 +77,10 @@ impl Store {
 
     fn info(&self, key: &str, answer: HeadObjectOutput) -> Result<ObjectInfo, StoreError> {
         let malformed = |how: &str| self.malformed(HEAD, key, how);
-        let crc64 = answer.checksum_crc64_nvme.map(|text| text.parse::<Crc64>());
         Ok(ObjectInfo {
             size: size(answer.content_length).ok_or_else(|| malformed("has no size"))?,
             etag: answer.e_tag.map(ETag::new).ok_or_else(|| malformed("has no ETag"))?,
-            crc64: crc64.transpose().map_err(|error| malformed(&format!("has a bad checksum: {error}")))?,
+            crc64: answer.checksum_crc64_nvme.and_then(|text| self.readable(key, &text)),
             last_modified: answer.last_modified.as_ref().and_then(timestamp),
             replication: answer.replication_status.map(|status| match status {
                 ReplicationStatus::Pending => Replication::Pending,
@@ -91,6 +90,16 @@ impl Store {
                 other => Replication::Unknown(other.as_str().to_owned()),
             }),
         })
+    }
+
+    /// A checksum as the store tells it; none when it is no CRC64NVME, as some stores answer for files of several parts.
+    /// Whoever needs it computes it then.
+    fn readable(&self, key: &str, text: &str) -> Option<Crc64> {
+        let read = text.parse();
+        if let Err(error) = &read {
+            tracing::warn!(%error, checksum = text, bucket = self.bucket(), key, "the store tells no CRC64NVME");
+        }
+        read.ok()
     }
 
     /// The bytes `range` of an object, which must have them all.

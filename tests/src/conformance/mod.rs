@@ -3,6 +3,7 @@
 //! The local lake is our own reading of AWS. The same checks also run against emulators that other
 //! people wrote, each with a list of the gaps that are known of it.
 
+mod emulators;
 mod glue;
 mod glue_partitions;
 mod report;
@@ -12,6 +13,7 @@ mod s3_multipart;
 mod s3_versions;
 mod setup;
 
+pub use emulators::EMULATOR_GAPS;
 pub use report::{Gap, Report, run};
 pub use setup::Endpoint;
 pub(crate) use setup::REGION;

@@ -27,6 +27,13 @@ async fn head_tells_size_checksum_and_replication() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_checksum_of_another_kind_counts_as_none() {
+    let crc32 = tagged("\"e1\"").header("content-length", "9").header("x-amz-checksum-crc64nvme", "y/Q5Jg==");
+    let info = store(&Script::in_order([crc32])).head("k").await.unwrap().unwrap();
+    assert_eq!((info.size, info.crc64), (9, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_range_is_all_there_or_an_error() {
     let script = Script::in_order([Reply::new(206, "3456"), Reply::new(206, "34")]);
     let store = store(&script);
