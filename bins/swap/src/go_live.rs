@@ -2,8 +2,10 @@
 //! faster.
 
 use jiff::Timestamp;
-use lakeward_catalog::LiveTable;
-use lakeward_manifest::{Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, decide_swap};
+use lakeward_catalog::{Create, LiveTable, Table, run_table};
+use lakeward_manifest::{
+    Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, decide_swap, parameters,
+};
 use lakeward_outcome::{Failure, Kind};
 use lakeward_store::{Manifests, Stored};
 use serde_json::Map;
@@ -72,10 +74,16 @@ pub(crate) async fn go_live(
         // earlier turn had read, makes this fail.
         current =
             manifests.change(current, |manifest| manifest.intend_to_publish(swap.context.stamp())).await?;
+        let Some(table) = &live.table else {
+            if create(swap).await? == Create::AlreadyThere {
+                waits.wait().await.map_err(|_| contended(swap))?;
+            }
+            continue;
+        };
         let change = if swap.run.manifest.table.partition_by.is_empty() {
-            unpartitioned::change(swap, &live).await?
+            unpartitioned::change(swap, &live, table).await?
         } else {
-            partitioned::change(swap, &live).await?
+            partitioned::change(swap, table).await?
         };
         match change {
             Change::Made(made) => {
@@ -86,11 +94,24 @@ pub(crate) async fn go_live(
                 return Ok(Outcome::Changed { publication, partitions });
             }
             Change::Overtaken => {
-                let stuck = format!("{} kept being changed by others: run again", swap.table);
-                waits.wait().await.map_err(|_| Failure::new(Kind::Transient, stuck))?;
+                waits.wait().await.map_err(|_| contended(swap))?;
             }
         }
     }
+}
+
+/// Creates the live table of a first version, with nothing to read in it. Creating cannot be fenced, as there is no
+/// version to compare with; showing the run, by an update at a version that was read, can.
+async fn create(swap: &Swap<'_>) -> Result<Create, Failure> {
+    let awaiting = run_table::awaiting_definition(&swap.run);
+    let is_mine = |table: &Table| {
+        table.definition.parameters.get(parameters::ROLE) == awaiting.parameters.get(parameters::ROLE)
+    };
+    Ok(swap.catalog.create_table(swap.table, &awaiting, is_mine).await?)
+}
+
+fn contended(swap: &Swap<'_>) -> Failure {
+    Failure::new(Kind::Transient, format!("{} kept being changed by others: run again", swap.table))
 }
 
 /// Decides from the live table; a run that was published once does not go forward a second time.

@@ -96,7 +96,7 @@ impl Swap<'_> {
     }
 
     /// The live table's definition once it shows the run, as of now.
-    pub(crate) fn live_definition(&self, live: &LiveTable) -> (TableDefinition, Timestamp) {
+    pub(crate) fn live_definition(&self, live: &LiveTable, table: &Table) -> (TableDefinition, Timestamp) {
         let mine = self.run_id();
         let newest = live.state.newest.clone().filter(|newest| mine.is_older_than(newest));
         let published_at = self.context.now();
@@ -105,8 +105,7 @@ impl Swap<'_> {
             replaced: self.replaced(live),
             published_at,
         };
-        let before = live.table.as_ref().map(|table| &table.definition);
-        (run_table::live_definition(&self.run, before, &mark), published_at)
+        (run_table::live_definition(&self.run, &table.definition, &mark), published_at)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lakeward_catalog::run_table;
-use lakeward_catalog::{Catalog, CatalogError, Create, LiveTable, Partition, Table, Update, converge};
+use lakeward_catalog::{Catalog, CatalogError, LiveTable, Partition, Table, Update, converge};
 use lakeward_manifest::{LiveState, SwapIntent, parameters};
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use tokio::sync::Mutex;
@@ -36,8 +36,8 @@ pub(crate) async fn would_change(swap: &Swap<'_>, live: &LiveTable) -> Result<Pa
 }
 
 /// Makes the live table and its partitions show the run.
-pub(crate) async fn change(swap: &Swap<'_>, live: &LiveTable) -> Result<Change, Failure> {
-    let Some(lock) = Lock::take(swap, live).await? else { return Ok(Change::Overtaken) };
+pub(crate) async fn change(swap: &Swap<'_>, table: &Table) -> Result<Change, Failure> {
+    let Some(lock) = Lock::take(swap, table).await? else { return Ok(Change::Overtaken) };
     let want = run_table::partitions(&swap.run);
     let plan = converge::diff(&swap.catalog.partitions(swap.table).await?, &want);
     let partitions = PartitionCounts::from(&plan);
@@ -102,9 +102,9 @@ async fn release(swap: &Swap<'_>, catalog: &Catalog) -> Result<Timestamp, Failur
     let mut waits = catalog.caller().backoff();
     loop {
         let live = LiveTable::read(catalog, swap.table).await?;
-        let (wanted, at) = swap.live_definition(&live);
         check_held(swap, &live.state)?;
         let Some(table) = &live.table else { return Err(lost(swap)) };
+        let (wanted, at) = swap.live_definition(&live, table);
         match catalog.update_table(table, &wanted, |table| shows(table, &wanted)).await? {
             Update::Done => return Ok(at),
             Update::Conflict => waits.wait().await.map_err(|_| lost(swap))?,
@@ -134,16 +134,12 @@ struct Lock<'s, 'r> {
 }
 
 impl<'s, 'r> Lock<'s, 'r> {
-    /// Puts the intent into the live table if it still is as it was read; creates the table for a first version.
-    async fn take(swap: &'s Swap<'r>, live: &LiveTable) -> Result<Option<Self>, Failure> {
+    /// Puts the intent into the live table if it still is as it was read.
+    async fn take(swap: &'s Swap<'r>, table: &Table) -> Result<Option<Self>, Failure> {
         let at = swap.context.now();
-        let before = live.table.as_ref();
-        let wanted = intent_definition(swap, before, at)?;
-        let is_mine = |table: &Table| carries(table, &wanted);
-        let taken = match before {
-            Some(table) => swap.catalog.update_table(table, &wanted, is_mine).await? == Update::Done,
-            None => swap.catalog.create_table(swap.table, &wanted, is_mine).await? == Create::Created,
-        };
+        let wanted = intent_definition(swap, table, at)?;
+        let update = swap.catalog.update_table(table, &wanted, |table| carries(table, &wanted)).await?;
+        let taken = update == Update::Done;
         Ok(taken.then(|| Self { swap, renewed: Mutex::new(at) }))
     }
 
@@ -158,7 +154,7 @@ impl<'s, 'r> Lock<'s, 'r> {
         if age < self.swap.lease / RENEW_AFTER {
             return Ok(());
         }
-        let wanted = intent_definition(self.swap, Some(table), now)?;
+        let wanted = intent_definition(self.swap, table, now)?;
         // A conflict with a change that is no intent is met again, and read again, before the next batches.
         let update = self.swap.catalog.update_table(table, &wanted, |table| carries(table, &wanted)).await?;
         if update == Update::Done {
@@ -172,14 +168,14 @@ impl<'s, 'r> Lock<'s, 'r> {
 
 fn intent_definition(
     swap: &Swap<'_>,
-    before: Option<&Table>,
+    before: &Table,
     at: Timestamp,
 ) -> Result<lakeward_catalog::TableDefinition, Failure> {
     // A time that cannot be represented lies so far ahead that the lease never runs out.
     let until = at.checked_add(swap.lease).unwrap_or(Timestamp::MAX);
     let intent =
         SwapIntent { run: swap.run_id().clone(), execution: swap.context.execution().clone(), at, until };
-    run_table::swapping_definition(&swap.run, before.map(|table| &table.definition), &intent)
+    run_table::swapping_definition(&swap.run, &before.definition, &intent)
         .or_fail(Kind::Unexpected, || "writing the intent".to_owned())
 }
 

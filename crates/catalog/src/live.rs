@@ -1,6 +1,6 @@
 //! The live table as it is now, and whether a run may be shown by it at all.
 
-use lakeward_manifest::{Column, ForeignParameter, LiveState};
+use lakeward_manifest::{Column, ForeignParameter, LiveState, parameters};
 use lakeward_outcome::{Classify, Kind};
 
 use crate::{Catalog, CatalogError, Table, TableName};
@@ -79,8 +79,11 @@ impl LiveTable {
     }
 
     /// Whether there is a table that another tool made.
-    pub const fn is_foreign(&self) -> bool {
-        self.table.is_some() && !self.state.is_ours()
+    pub fn is_foreign(&self) -> bool {
+        // Made by Lakeward, it may still await its first version.
+        let role = |table: &Table| table.definition.parameters.get(parameters::ROLE).cloned();
+        let made_by_us = self.table.as_ref().and_then(role).as_deref() == Some(parameters::ROLE_LIVE);
+        self.table.is_some() && !self.state.is_ours() && !made_by_us
     }
 
     /// Refuses to show a run with these partition keys in a table that is somebody else's (unless it is to be

@@ -33,14 +33,9 @@ pub fn staged_definition(run: &Sealed<'_>) -> TableDefinition {
 }
 
 /// The live table when it shows a run: what is in `before` and not Lakeward's stays as it is.
-pub fn live_definition(
-    run: &Sealed<'_>,
-    before: Option<&TableDefinition>,
-    mark: &LiveMark,
-) -> TableDefinition {
-    let codec = run.manifest.table.compression.codec.name();
-    let mut table = before.cloned().unwrap_or_else(|| TableDefinition::parquet(codec));
-    table.make_parquet(codec);
+pub fn live_definition(run: &Sealed<'_>, before: &TableDefinition, mark: &LiveMark) -> TableDefinition {
+    let mut table = before.clone();
+    table.make_parquet(run.manifest.table.compression.codec.name());
     show(&mut table, run);
     let marks = [
         (parameters::ROLE, parameters::ROLE_LIVE.to_owned()),
@@ -58,25 +53,28 @@ pub fn live_definition(
     table
 }
 
+/// The live table before its first version: the run's columns and keys, no Location to read, and no mark of a run.
+pub fn awaiting_definition(run: &Sealed<'_>) -> TableDefinition {
+    let mut table = TableDefinition::parquet(run.manifest.table.compression.codec.name());
+    table.replace_columns(&columns(run));
+    table.replace_partition_keys(&keys(run));
+    table.parameters.insert(parameters::ROLE.to_owned(), parameters::ROLE_LIVE.to_owned());
+    table
+}
+
 /// The live table when a swap of its partitions begins: as it was, with the intent.
 ///
-/// A table that is not there yet is created so: with the run's columns and Location, and no mark of a live run.
+/// A table that awaits its first version gets the run's Location, as some readers of partitions want one.
 ///
 /// # Errors
 /// None that is known: the intent is plain text.
 pub fn swapping_definition(
     run: &Sealed<'_>,
-    before: Option<&TableDefinition>,
+    before: &TableDefinition,
     intent: &SwapIntent,
 ) -> Result<TableDefinition, serde_json::Error> {
-    let mut table = before.cloned().unwrap_or_else(|| {
-        let mut new = staged_definition(run);
-        for name in [parameters::RUN, parameters::ATTEMPT, parameters::MANIFEST] {
-            new.parameters.remove(name);
-        }
-        new.parameters.insert(parameters::ROLE.to_owned(), parameters::ROLE_LIVE.to_owned());
-        new
-    });
+    let mut table = before.clone();
+    table.location.get_or_insert_with(|| run.written.location.clone());
     table.parameters.insert(parameters::SWAPPING.to_owned(), serde_json::to_string(intent)?);
     Ok(table)
 }
@@ -119,8 +117,7 @@ fn show(table: &mut TableDefinition, run: &Sealed<'_>) {
     let written = run.written;
     table.location = Some(written.location.clone());
     table.replace_columns(&columns(run));
-    let keys: Vec<Column> = written.partition_columns.iter().map(|key| column(run, key)).collect();
-    table.replace_partition_keys(&keys);
+    table.replace_partition_keys(&keys(run));
     if let Some(comment) = &spec.comment {
         table.description = Some(comment.clone());
     }
@@ -155,6 +152,10 @@ fn statistics(rows: u64, bytes: u64, files: usize) -> BTreeMap<String, String> {
 
 fn columns(run: &Sealed<'_>) -> Vec<Column> {
     run.written.columns.iter().map(|data| column(run, data)).collect()
+}
+
+fn keys(run: &Sealed<'_>) -> Vec<Column> {
+    run.written.partition_columns.iter().map(|key| column(run, key)).collect()
 }
 
 fn column(run: &Sealed<'_>, column: &lakeward_manifest::Column) -> Column {

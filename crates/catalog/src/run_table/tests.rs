@@ -52,7 +52,9 @@ fn mark() -> LiveMark {
 }
 
 fn live(manifest: &Manifest, before: Option<&TableDefinition>) -> TableDefinition {
-    live_definition(&manifest.sealed().unwrap(), before, &mark())
+    let sealed = manifest.sealed().unwrap();
+    let awaiting = awaiting_definition(&sealed);
+    live_definition(&sealed, before.unwrap_or(&awaiting), &mark())
 }
 
 #[test]
@@ -113,17 +115,26 @@ fn an_intent_changes_nothing_that_readers_see_and_goes_with_the_commit() {
         at: "2026-05-19T07:00:00Z".parse().unwrap(),
         until: "2026-05-19T07:15:00Z".parse().unwrap(),
     };
-    let swapping = swapping_definition(&manifest.sealed().unwrap(), Some(&before), &intent).unwrap();
+    let swapping = swapping_definition(&manifest.sealed().unwrap(), &before, &intent).unwrap();
     assert_eq!((&swapping.location, &swapping.columns), (&before.location, &before.columns));
     assert_eq!(LiveState::from_parameters(&swapping.parameters).unwrap().swapping, Some(intent.clone()));
     assert_eq!(live(&manifest, Some(&swapping)), before);
-    let new = swapping_definition(&manifest.sealed().unwrap(), None, &intent).unwrap();
+    let sealed = manifest.sealed().unwrap();
+    let new = swapping_definition(&sealed, &awaiting_definition(&sealed), &intent).unwrap();
     let state = LiveState::from_parameters(&new.parameters).unwrap();
     assert_eq!(
         (state.run, state.swapping),
         (None, Some(intent)),
         "a first version is not live before its commit"
     );
+}
+
+#[test]
+fn a_table_that_awaits_its_first_version_has_nothing_to_read() {
+    let table = awaiting_definition(&sealed(&json!({})).sealed().unwrap());
+    assert_eq!(table.location, None);
+    assert_eq!(LiveState::from_parameters(&table.parameters).unwrap(), LiveState::default());
+    assert_eq!(table.partition_keys.len(), 1);
 }
 
 #[test]
