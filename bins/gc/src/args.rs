@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use clap::Parser;
 use clap::builder::FalseyValueParser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches, Parser};
 use lakeward_cli::{CommonArgs, StepArgs, parse_duration};
-use lakeward_manifest::TableRoot;
+use lakeward_manifest::{ManifestUri, TableRoot};
 
 use crate::plan::Policy;
 
@@ -13,12 +15,13 @@ use crate::plan::Policy;
 /// staged tables, archived Glue table versions.
 ///
 /// It plans first, prints the plan, and then acts on it. It deletes nothing when it cannot learn what is live.
+/// With --abandon, ends one run that failed and removes what it left.
 #[derive(Debug, Parser)]
 #[command(name = "lakeward-gc", version)]
 pub struct GcArgs {
-    /// The table's root, such as s3://lake/analytics/orders/
-    #[arg(value_name = "ROOT", env = "LAKEWARD_TABLE")]
-    pub root: TableRoot,
+    /// What to work on.
+    #[command(flatten)]
+    pub target: Target,
 
     /// Keep a version for this many days after another has replaced it
     #[arg(long, value_name = "DAYS", default_value_t = 90, env = "LAKEWARD_RETENTION_DAYS")]
@@ -63,6 +66,72 @@ impl StepArgs for GcArgs {
     }
 }
 
+/// What to work on: a table, or one run of it. ROOT and `--abandon` exclude each other; what the command line says
+/// goes before the environment, where all steps of a table may share `LAKEWARD_TABLE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Collect what nothing of the table can reach.
+    Table(TableRoot),
+    /// Abandon the run.
+    Run(ManifestUri),
+}
+
+#[derive(Debug, Args)]
+struct TargetArgs {
+    /// The table's root, such as s3://lake/analytics/orders/
+    #[arg(value_name = "ROOT", env = "LAKEWARD_TABLE", required_unless_present = "abandon")]
+    root: Option<TableRoot>,
+
+    /// End this run for good and remove what it left, instead of collecting; for failure handlers
+    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["dry_run", "via_lifecycle", "lifecycle_rule"], env = "LAKEWARD_ABANDON")]
+    abandon: Option<ManifestUri>,
+}
+
+impl Args for Target {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        TargetArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        TargetArgs::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for Target {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let TargetArgs { root, abandon } = TargetArgs::from_arg_matches(matches)?;
+        let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (root, abandon) {
+            (Some(root), None) => Ok(Self::Table(root)),
+            (Some(root), Some(_)) if typed("root") && !typed("abandon") => Ok(Self::Table(root)),
+            (None, Some(run)) => Ok(Self::Run(run)),
+            (Some(_), Some(run)) if typed("abandon") && !typed("root") => Ok(Self::Run(run)),
+            (Some(_), Some(_)) => {
+                let message = "ROOT and --abandon MANIFEST exclude each other: give one of them";
+                Err(clap::Error::raw(ErrorKind::ArgumentConflict, message))
+            }
+            (None, None) => {
+                let message = "give the ROOT of a table, or --abandon MANIFEST";
+                Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message))
+            }
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Target {
+    /// The table's root.
+    pub const fn root(&self) -> &TableRoot {
+        match self {
+            Self::Table(root) | Self::Run(ManifestUri { root, .. }) => root,
+        }
+    }
+}
+
 impl GcArgs {
     pub(crate) fn policy(&self) -> Policy {
         Policy {
@@ -83,6 +152,25 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         GcArgs::command().debug_assert();
+    }
+
+    const ROOT: &str = "s3://lake/orders/";
+    const RUN: &str = "s3://lake/orders/_runs/2026-05-19-060000/manifest.json";
+
+    fn parsed(args: &[&str]) -> Result<Target, ErrorKind> {
+        let line = std::iter::once("lakeward-gc").chain(args.iter().copied());
+        GcArgs::try_parse_from(line).map(|args| args.target).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_table_is_collected_or_a_run_abandoned_and_never_both() {
+        assert_eq!(parsed(&[ROOT]), Ok(Target::Table(ROOT.parse().unwrap())));
+        assert_eq!(parsed(&["--abandon", RUN]), Ok(Target::Run(RUN.parse().unwrap())));
+        assert_eq!(parsed(&[ROOT, "--abandon", RUN]), Err(ErrorKind::ArgumentConflict));
+        assert_eq!(parsed(&[]), Err(ErrorKind::MissingRequiredArgument));
+        for mode in ["--dry-run", "--via-lifecycle", "--lifecycle-rule"] {
+            assert_eq!(parsed(&["--abandon", RUN, mode]), Err(ErrorKind::ArgumentConflict), "{mode}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use futures::{TryStreamExt, stream};
 use lakeward_catalog::{Catalog, GlueVersion, TableName, Update};
 use lakeward_cli::Context;
-use lakeward_manifest::{LiveState, Manifest, RunId, Stamp, parameters};
+use lakeward_manifest::{LiveState, Manifest, Phase, Refusal, RunId, Stamp, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_store::{Manifests, ObjectId, ObjectVersion, Prefix, Stored};
 use serde::Serialize;
@@ -47,6 +47,25 @@ pub struct Done {
     pub failures_passing: usize,
 }
 
+impl Done {
+    /// The failure to report when something could not be deleted.
+    pub(crate) fn refused(&self) -> Option<Failure> {
+        let (first, count) = (self.failures.first()?, self.failures.len());
+        let (kind, remedy) = if self.failures_passing == count {
+            (Kind::Transient, "run again")
+        } else {
+            (Kind::Configuration, "mend permissions or locks and run again")
+        };
+        let deleted = self.objects_deleted;
+        Some(Failure::new(
+            kind,
+            format!(
+                "{count} things could not be deleted ({deleted} were), the first of them {first}: {remedy}"
+            ),
+        ))
+    }
+}
+
 /// How retired objects go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
@@ -69,10 +88,10 @@ impl Executor<'_> {
     /// Carries out the plan. What S3 or Glue refuse one by one is told in [`Done::failures`].
     pub(crate) async fn carry_out(&self, inventory: &Inventory, plan: &Plan) -> Result<Done, Failure> {
         let mut done = Done::default();
-        if plan.retire.iter().any(|retirement| announced(inventory, &retirement.run)) {
-            self.fence(inventory)
-                .await
-                .doing(|| "fencing swaps that were announced and never made".to_owned())?;
+        if let Some(name) = &inventory.table
+            && plan.retire.iter().any(|retirement| announced(inventory, &retirement.run))
+        {
+            self.fence(&TableName::from(name)).await?;
         }
         let glue = inventory.look_again(self.manifests, self.catalog, self.databases).await?;
         if glue.live.as_ref().is_none_or(|live| live.run.is_none()) || !glue.odd_locations.is_empty() {
@@ -130,8 +149,7 @@ impl Executor<'_> {
                 done.runs_skipped.push(run.clone());
                 continue;
             }
-            let retiring = give_up(stored.manifest.clone(), reason, &self.context.stamp())
-                .and_then(|manifest| manifest.begin_retirement(reason.clone(), self.context.stamp()))?;
+            let retiring = retiring(stored.manifest.clone(), reason, &self.context.stamp())?;
             if retiring == stored.manifest {
                 marked.push(stored.as_ref().clone());
                 continue;
@@ -149,12 +167,17 @@ impl Executor<'_> {
 
     /// Changes the live table's version and nothing that a reader sees, so that a compare-and-swap against the
     /// version before can no longer succeed.
-    async fn fence(&self, inventory: &Inventory) -> Result<(), Failure> {
-        let Some(name) = inventory.table.as_ref().map(TableName::from) else { return Ok(()) };
+    pub(crate) async fn fence(&self, name: &TableName) -> Result<(), Failure> {
+        self.change_version(name)
+            .await
+            .doing(|| "fencing swaps that were announced and never made".to_owned())
+    }
+
+    async fn change_version(&self, name: &TableName) -> Result<(), Failure> {
         let mut waits = self.catalog.caller().backoff();
         loop {
-            // Gone, or another version than any stalled swap has read: either way it is fenced.
-            let Some(table) = self.catalog.get_table(&name).await? else { return Ok(()) };
+            // Without a table there is none that a stalled swap could change: one that creates it starts over.
+            let Some(table) = self.catalog.get_table(name).await? else { return Ok(()) };
             let mut fenced = table.definition.clone();
             let mark = self.context.execution().to_string();
             fenced.parameters.insert(parameters::FENCED_BY.to_owned(), mark.clone());
@@ -193,15 +216,17 @@ impl Executor<'_> {
         Ok(())
     }
 
-    async fn delete_run(&self, stored: Stored, done: &mut Done) -> Result<(), Failure> {
+    /// Deletes all files of a run that is being retired; once none is left, the run is retired.
+    pub(crate) async fn delete_run(&self, stored: Stored, done: &mut Done) -> Result<Stored, Failure> {
         let run = stored.manifest.run.id.clone();
         let prefix = self.manifests.root().run_writes_prefix(&run);
         let left = self.remove_prefix(&prefix, done).await.doing(|| format!("deleting run {run}"))?;
-        if left == 0 {
-            self.manifests.change(stored, |manifest| manifest.retire(self.context.stamp())).await?;
-            done.runs_retired += 1;
+        if left > 0 || stored.manifest.phase == Phase::Retired {
+            return Ok(stored);
         }
-        Ok(())
+        let retired = self.manifests.change(stored, |manifest| manifest.retire(self.context.stamp())).await?;
+        done.runs_retired += 1;
+        Ok(retired)
     }
 
     async fn delete_attempt(&self, dead: &DeadAttempt, done: &mut Done) -> Result<(), Failure> {
@@ -267,9 +292,14 @@ impl Executor<'_> {
 
     async fn abort_uploads(&self, plan: &Plan, done: &mut Done) -> Result<(), Failure> {
         for upload in &plan.uploads {
-            self.manifests.store().abort_upload(&upload.key, &upload.upload_id).await?;
-            done.uploads_aborted += 1;
+            self.abort_upload(&upload.key, &upload.upload_id, done).await?;
         }
+        Ok(())
+    }
+
+    pub(crate) async fn abort_upload(&self, key: &str, id: &str, done: &mut Done) -> Result<(), Failure> {
+        self.manifests.store().abort_upload(key, id).await?;
+        done.uploads_aborted += 1;
         Ok(())
     }
 
@@ -294,17 +324,22 @@ impl Executor<'_> {
     }
 }
 
-/// Whether a swap to the run was announced and is not known to have ended.
 fn announced(inventory: &Inventory, run: &RunId) -> bool {
     let Some(Run::Known(stored)) = inventory.runs.get(run) else { return false };
-    stored.manifest.swap.as_ref().is_some_and(|swap| swap.intent.is_some())
+    is_announced(&stored.manifest)
 }
 
-/// A run in flight is abandoned before it is retired.
-fn give_up(manifest: Manifest, reason: &str, stamp: &Stamp) -> Result<Manifest, lakeward_manifest::Refusal> {
-    if manifest.phase.is_in_flight() {
-        manifest.abandon(reason.to_owned(), stamp.clone())
+/// Whether a swap to the run was announced and is not known to have ended.
+pub(crate) fn is_announced(manifest: &Manifest) -> bool {
+    manifest.swap.as_ref().is_some_and(|swap| swap.intent.is_some())
+}
+
+/// The manifest of a run whose deletion begins; one in flight is abandoned before.
+pub(crate) fn retiring(manifest: Manifest, reason: &str, stamp: &Stamp) -> Result<Manifest, Refusal> {
+    let ended = if manifest.phase.is_in_flight() {
+        manifest.abandon(reason.to_owned(), stamp.clone())?
     } else {
-        Ok(manifest)
-    }
+        manifest
+    };
+    ended.begin_retirement(reason.to_owned(), stamp.clone())
 }

@@ -181,10 +181,8 @@ impl Inventory {
             glue: GlueState::default(),
         };
         if let Some(table) = inventory.table.clone() {
-            let names = database_names(catalog, databases, &table).await?;
-            let tables = tables_under(catalog, &names, root).await?;
-            inventory.staged_tables = staged_tables(&tables, &table);
-            inventory.glue = read_glue(catalog, &tables, root, &table).await?;
+            (inventory.glue, inventory.staged_tables) =
+                GlueState::read(catalog, databases, root, &table).await?;
             inventory.table_versions =
                 read_versions(catalog, &TableName::from(&table), &inventory.glue).await?;
         }
@@ -202,9 +200,22 @@ impl Inventory {
         databases: &[String],
     ) -> Result<GlueState, Failure> {
         let Some(table) = &self.table else { return Ok(GlueState::default()) };
-        let names = database_names(catalog, databases, table).await?;
-        let tables = tables_under(catalog, &names, manifests.root()).await?;
-        read_glue(catalog, &tables, manifests.root(), table).await
+        Ok(GlueState::read(catalog, databases, manifests.root(), table).await?.0)
+    }
+}
+
+impl GlueState {
+    /// Reads what Glue says of a table: its state, whatever points at the root's folders, and its staged tables.
+    pub(crate) async fn read(
+        catalog: &Catalog,
+        databases: &[String],
+        root: &TableRoot,
+        live: &GlueName,
+    ) -> Result<(Self, Vec<StagedTable>), Failure> {
+        let names = database_names(catalog, databases, live).await?;
+        let tables = tables_under(catalog, &names, root).await?;
+        let state = read_glue(catalog, &tables, root, live).await?;
+        Ok((state, staged_tables(&tables, live)))
     }
 }
 

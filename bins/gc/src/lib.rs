@@ -1,6 +1,7 @@
 //! `gc`: deletes what nothing can reach. Finds, plans, prints the plan, and then acts on it; deletes nothing when it
 //! cannot learn what is live.
 
+mod abandon;
 mod args;
 mod execute;
 mod inventory;
@@ -11,10 +12,11 @@ mod show;
 use lakeward_cli::Context;
 use lakeward_lake::Lake;
 use lakeward_manifest::TableRoot;
-use lakeward_outcome::{Failure, Kind};
+use lakeward_outcome::Failure;
 use serde::Serialize;
 
-pub use args::GcArgs;
+pub use abandon::Abandoned;
+pub use args::{GcArgs, Target};
 pub use execute::Done;
 use execute::{Executor, Removal};
 pub use inventory::{AttemptFolder, GlueState, Inventory, Run, StagedTable, StaleUpload};
@@ -26,6 +28,8 @@ pub use plan::{DeadAttempt, DeadUpload, Keep, Plan, Policy, Retirement, plan};
 pub enum GcResult {
     /// What was planned, and what was done of it.
     Collected(Box<Collected>),
+    /// One run was ended.
+    Abandoned(Box<Abandoned>),
     /// A lifecycle rule was asked for.
     Rule {
         /// The rule, as `put-bucket-lifecycle-configuration` takes it.
@@ -57,14 +61,31 @@ pub struct Collected {
 /// # Errors
 /// Every [`Failure`] that `docs/PROTOCOL.md` lists for `gc`, with its kind.
 pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
-    context.identify("table", &args.root);
+    let root = args.target.root().clone();
+    context.identify("table", &root);
     if args.lifecycle_rule {
-        return Ok(GcResult::Rule { lifecycle_configuration: lifecycle::rule(&args.root) });
+        return Ok(GcResult::Rule { lifecycle_configuration: lifecycle::rule(&root) });
     }
     let aws = context.aws().await?;
-    let Lake { manifests, catalog } = Lake::open(&aws, args.root.clone(), &context)?;
+    let Lake { manifests, catalog } = Lake::open(&aws, root, &context)?;
+    let removal = if args.via_lifecycle { Removal::Tag } else { Removal::Delete };
+    let executor = Executor {
+        manifests: &manifests,
+        catalog: &catalog,
+        context: &context,
+        databases: &args.databases,
+        removal,
+    };
+    match &args.target {
+        Target::Table(root) => collect(&executor, root, &args).await,
+        Target::Run(uri) => Ok(GcResult::Abandoned(Box::new(executor.abandon(uri).await?))),
+    }
+}
 
-    let inventory = Inventory::take(&manifests, &catalog, &args.databases).await?;
+/// Finds, plans, prints the plan, and acts on it.
+async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Result<GcResult, Failure> {
+    let Executor { manifests, catalog, context, .. } = executor;
+    let inventory = Inventory::take(manifests, catalog, &args.databases).await?;
     let plan = plan(&inventory, &args.policy(), context.now());
     show::print(&plan);
     if let Some(reason) = &plan.refused {
@@ -73,40 +94,17 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
     let done = if args.dry_run || plan.is_empty() {
         None
     } else {
-        let removal = if args.via_lifecycle { Removal::Tag } else { Removal::Delete };
-        let executor = Executor {
-            manifests: &manifests,
-            catalog: &catalog,
-            context: &context,
-            databases: &args.databases,
-            removal,
-        };
         Some(executor.carry_out(&inventory, &plan).await?)
     };
-    if let Some(failure) = done.as_ref().and_then(refused) {
+    if let Some(failure) = done.as_ref().and_then(Done::refused) {
         return Err(failure);
     }
     Ok(GcResult::Collected(Box::new(Collected {
-        root: args.root,
+        root: root.clone(),
         table: inventory.table.as_ref().map(ToString::to_string),
         dry_run: args.dry_run,
         bytes: plan.bytes(),
         plan,
         done,
     })))
-}
-
-/// The failure to report when something could not be deleted.
-fn refused(done: &Done) -> Option<Failure> {
-    let (first, count) = (done.failures.first()?, done.failures.len());
-    let (kind, remedy) = if done.failures_passing == count {
-        (Kind::Transient, "run again")
-    } else {
-        (Kind::Configuration, "mend permissions or locks and run again")
-    };
-    let deleted = done.objects_deleted;
-    Some(Failure::new(
-        kind,
-        format!("{count} things could not be deleted ({deleted} were), the first of them {first}: {remedy}"),
-    ))
 }
