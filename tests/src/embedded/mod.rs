@@ -2,9 +2,11 @@
 //! points can afford. The same code as the binaries run, below `main`: the arguments are parsed as theirs are, and every
 //! call goes through the real AWS SDK. Time and ids are given, so that a run can be repeated.
 
+mod contents;
+mod orders;
 mod time;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,13 +16,16 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Parser;
 use lakeward_cli::{Context, StepArgs};
-use lakeward_local::{Clock as LakeClock, Faults, LocalLake, Options};
+use lakeward_local::{Clock as LakeClock, Faults, LocalLake, Options, Rule};
 use lakeward_manifest::Step;
 use lakeward_outcome::Failure;
 use serde::Serialize;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::conformance::{Endpoint, REGION};
+pub use contents::{Contents, Shown};
+pub use orders::Orders;
 pub use time::{SeededIds, TestClock};
 
 /// The bucket of every embedded lake.
@@ -37,6 +42,8 @@ pub struct World {
     endpoint: Endpoint,
     clock: Arc<TestClock>,
     ids: Arc<SeededIds>,
+    /// Other worlds' attempts have the same ids, and so scratch folders of the same names.
+    scratch: TempDir,
 }
 
 impl World {
@@ -52,7 +59,7 @@ impl World {
             clock: lake_clock(&clock),
             ..Options::default()
         });
-        Ok(Self::of(lake.await?, clock, Arc::new(SeededIds::default())))
+        Self::of(lake.await?, clock, Arc::new(SeededIds::default()))
     }
 
     /// A world like this one as it is now.
@@ -62,12 +69,13 @@ impl World {
     pub async fn fork(&self) -> Result<Self> {
         let clock = Arc::new(self.clock.fork());
         let lake = self.lake.fork(lake_clock(&clock)).await?;
-        Ok(Self::of(lake, clock, Arc::new(self.ids.fork())))
+        Self::of(lake, clock, Arc::new(self.ids.fork()))
     }
 
-    fn of(lake: LocalLake, clock: Arc<TestClock>, ids: Arc<SeededIds>) -> Self {
+    fn of(lake: LocalLake, clock: Arc<TestClock>, ids: Arc<SeededIds>) -> Result<Self> {
         let endpoint = crate::lake::endpoint(&lake);
-        Self { lake, endpoint, clock, ids }
+        let scratch = TempDir::new().context("making a scratch folder")?;
+        Ok(Self { lake, endpoint, clock, ids, scratch })
     }
 
     /// The lake itself.
@@ -105,12 +113,32 @@ impl World {
             Context::embedded(step, common, Arc::clone(&self.clock) as _, Arc::clone(&self.ids) as _, aws)
         };
         match command.step {
-            Step::Write => ended(command, context, lakeward_write::run).await,
+            Step::Write => {
+                let command =
+                    command.clone().args([OsStr::new("--scratch"), self.scratch.path().as_os_str()]);
+                ended(&command, context, lakeward_write::run).await
+            }
             Step::Register => ended(command, context, lakeward_register::run).await,
             Step::Verify => ended(command, context, lakeward_verify::run).await,
             Step::Swap => ended(command, context, lakeward_swap::run).await,
             Step::Gc => ended(command, context, lakeward_gc::run).await,
         }
+    }
+
+    /// Runs a step that dies, as of SIGKILL, when the rule befalls a request. How it ended, if it was not befallen.
+    /// Afterwards no fault is set.
+    ///
+    /// # Errors
+    /// The command line is not one of the step's.
+    pub async fn run_until(&self, command: &Command, rule: Rule) -> Result<Option<Ended>> {
+        let fault = self.faults().set(rule);
+        let ended = tokio::select! {
+            biased;
+            () = fault.reached() => None,
+            ended = self.run(command) => Some(ended?),
+        };
+        self.faults().clear();
+        Ok(ended)
     }
 
     /// Runs a step that must succeed; gives its result.
@@ -122,6 +150,16 @@ impl World {
             Ok(result) => Ok(result),
             Err(failure) => bail!("{command:?} failed as {}: {failure}", failure.kind()),
         }
+    }
+
+    /// Reads an object of [`BUCKET`] as JSON.
+    ///
+    /// # Errors
+    /// There is none, or it is none.
+    pub async fn json(&self, key: &str) -> Result<Value> {
+        let got = self.s3().get_object().bucket(BUCKET).key(key).send().await;
+        let body = got.with_context(|| format!("getting {key}"))?.body.collect().await?.into_bytes();
+        serde_json::from_slice(&body).with_context(|| format!("{key} is not JSON"))
     }
 
     fn aws(&self, caller: &str) -> Result<SdkConfig> {
