@@ -7,17 +7,21 @@
 //!   has come, so that a step cannot be called too early.
 //! - The transitions ([`Manifest::seal`] and its siblings): the only ways a manifest changes. Each takes the
 //!   old document and gives the new one, or a [`Refusal`]; writing it back by compare-and-swap is the caller's.
+//! - [`Next`] and [`CommandLine`]: what is left to do for a run, as a command for a shell.
 //! - [`LiveState`] and [`decide_swap`]: what the live table says of itself, and whether a run may replace it.
 //!
 //! # Compatibility
 //! A reader of v1 accepts fields that it does not know and writes them back unchanged; a document of another
 //! schema version is refused ([`ReadError::Schema`]).
 
+mod command;
 mod compression;
 mod document;
+mod failure;
 mod fingerprint;
 mod ids;
 mod live;
+mod next;
 mod read;
 mod refusal;
 mod root;
@@ -28,11 +32,14 @@ mod table;
 mod transition;
 mod views;
 
+pub use command::{CommandLine, Flag, ShellCommand};
 pub use compression::{Codec, Compression, CompressionError};
 pub use document::{Attempt, Manifest, Phase, Request, Run, SCHEMA, Stamp, Step};
+pub use failure::{FAILURE_SCHEMA, FailureNote};
 pub use fingerprint::{Fingerprint, sha256_hex};
 pub use ids::{AttemptId, ExecutionId, IdError, RunId, RunKey};
 pub use live::{Direction, ForeignParameter, LiveState, SwapDecision, SwapIntent, decide_swap, parameters};
+pub use next::Next;
 pub use read::ReadError;
 pub use refusal::Refusal;
 pub use root::{LONGEST_KEY, ManifestUri, RootError, TableRoot};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <root>/_runs/<run id>/manifest.json
+//! <root>/_runs/<run id>/last-failure.json
 //! <root>/_runs/capabilities.json
 //! <root>/_writes/<run id>/<attempt>/[dt=2026-05-19/]part-<uuid>.parquet
 //! ```
@@ -16,6 +17,7 @@ use crate::ids::{AttemptId, RunId};
 const RUNS: &str = "_runs";
 const WRITES: &str = "_writes";
 const MANIFEST: &str = "manifest.json";
+const FAILURE: &str = "last-failure.json";
 /// The longest key that S3 takes, in bytes.
 pub const LONGEST_KEY: usize = 1024;
 /// Leaves room for run, attempt and partition folders in [`LONGEST_KEY`].
@@ -84,9 +86,19 @@ impl TableRoot {
         format!("{}{WRITES}/", self.prefix)
     }
 
+    /// The prefix of a run's documents: its manifest and the note of its last failure.
+    pub fn run_prefix(&self, run: &RunId) -> String {
+        format!("{}{run}/", self.runs_prefix())
+    }
+
     /// The key of a run's manifest.
     pub fn manifest_key(&self, run: &RunId) -> String {
-        format!("{}{run}/{MANIFEST}", self.runs_prefix())
+        format!("{}{MANIFEST}", self.run_prefix(run))
+    }
+
+    /// The key of the note of a run's last failure.
+    pub fn failure_key(&self, run: &RunId) -> String {
+        format!("{}{FAILURE}", self.run_prefix(run))
     }
 
     /// The prefix of all attempts of a run.
@@ -128,8 +140,17 @@ impl TableRoot {
 
     /// The run whose manifest lies at a key, if it has that shape.
     pub fn run_of_manifest_key(&self, key: &str) -> Option<RunId> {
+        self.run_of_document(key, MANIFEST)
+    }
+
+    /// The run whose note of a failure lies at a key, if it has that shape.
+    pub fn run_of_failure_key(&self, key: &str) -> Option<RunId> {
+        self.run_of_document(key, FAILURE)
+    }
+
+    fn run_of_document(&self, key: &str, document: &str) -> Option<RunId> {
         let (run, name) = key.strip_prefix(&self.runs_prefix())?.split_once('/')?;
-        if name == MANIFEST { run.parse().ok() } else { None }
+        if name == document { run.parse().ok() } else { None }
     }
 }
 
@@ -303,7 +324,9 @@ mod tests {
         let attempt: AttemptId = "0123456789ab".parse().unwrap();
         let key = format!("{}dt=1/part-0.parquet", orders.attempt_prefix(&run, &attempt));
         assert_eq!(orders.attempt_of_key(&key), Some((run.clone(), attempt)));
-        assert_eq!(orders.run_of_manifest_key(&orders.manifest_key(&run)), Some(run));
+        assert_eq!(orders.run_of_manifest_key(&orders.manifest_key(&run)), Some(run.clone()));
+        assert_eq!(orders.run_of_failure_key(&orders.failure_key(&run)), Some(run.clone()));
+        assert_eq!(orders.run_of_manifest_key(&orders.failure_key(&run)), None);
         assert_eq!(orders.attempt_of_key("orders/_writes/elsewhere/x"), None);
         assert_eq!(orders.run_of_manifest_key("orders/_runs/capabilities.json"), None);
     }

@@ -1,15 +1,16 @@
-//! The committed JSON Schema is made from the types; this keeps the two the same.
+//! The committed JSON Schemas are made from the types; this keeps the two the same.
 
 use std::path::PathBuf;
 
-use crate::document::Manifest;
+use schemars::Schema;
 
-/// `UPDATE_SCHEMA=1 cargo test -p lakeward-manifest` writes the file anew.
-#[test]
-fn the_committed_json_schema_is_that_of_the_types() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema/manifest.v1.json");
-    let schema = schemars::schema_for!(Manifest);
-    let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+use crate::document::Manifest;
+use crate::failure::FailureNote;
+
+/// `UPDATE_SCHEMA=1 cargo test -p lakeward-manifest` writes the files anew.
+fn is_committed(name: &str, schema: &Schema) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
+    let text = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
@@ -19,4 +20,10 @@ fn the_committed_json_schema_is_that_of_the_types() {
         "{} is out of date: run UPDATE_SCHEMA=1 cargo test -p lakeward-manifest",
         path.display()
     );
+}
+
+#[test]
+fn the_committed_json_schemas_are_those_of_the_types() {
+    is_committed("manifest.v1.json", &schemars::schema_for!(Manifest));
+    is_committed("failure.v1.json", &schemars::schema_for!(FailureNote));
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lakeward_manifest::{
-    Attempt, AttemptId, CheckResult, Claim, Column, DataFile, ExecutionId, Fingerprint, Manifest, Phase,
-    Publication, Refusal, Registration, Request, Run, RunId, Stamp, Step, TableSpec, Verification, Written,
-    claim_over,
+    Attempt, AttemptId, CheckResult, Claim, Column, CommandLine, DataFile, ExecutionId, Fingerprint,
+    LiveState, Manifest, Next, Phase, Publication, Refusal, Registration, Request, Run, RunId, Stamp, Step,
+    SwapIntent, TableSpec, Verification, Written, claim_over,
 };
 use serde_json::{Map, Value, json};
 
@@ -279,4 +279,62 @@ fn a_manifest_reads_back_as_it_was_written() {
         let read = Manifest::from_json(&manifest.to_json().unwrap(), &manifest.uri()).unwrap();
         assert_eq!(read, manifest);
     }
+}
+
+/// The command that continues a run; none when there is none.
+fn continues(manifest: &Manifest, live: Option<&LiveState>) -> Option<String> {
+    match manifest.next(live, at()) {
+        Next::Continue(line) => line.to_shell().map(|line| line.to_string()),
+        Next::Done | Next::Superseded { .. } | Next::Ended => None,
+    }
+}
+
+#[test]
+fn a_run_is_continued_by_the_step_after_its_phase() {
+    let registered = sealed().register(registration(), stamp(Step::Register)).unwrap();
+    let rejected = registered.clone().verify(verification(false), stamp(Step::Verify)).unwrap();
+    let retiring = published().begin_retirement("old".into(), stamp(Step::Gc)).unwrap();
+    let uri = "s3://lake/orders/_runs/2026-05-19-060000/manifest.json";
+    let write = continues(&claimed(), None).unwrap();
+    assert!(
+        write.starts_with("lakeward-write --table=s3://lake/orders/ --glue-table=shop.orders "),
+        "{write}"
+    );
+    assert!(write.ends_with(" --run-ts=2026-05-19T06:00:00Z --sql='select 1 as a'"), "{write}");
+    for (manifest, line) in [
+        (sealed(), Some(format!("lakeward-register {uri}"))),
+        (registered, Some(format!("lakeward-verify {uri}"))),
+        (verified(), Some(format!("lakeward-swap {uri}"))),
+        (published(), None),
+        (rejected, None),
+        (retiring.clone(), Some("lakeward-gc s3://lake/orders/".to_owned())),
+        (retiring.retire(stamp(Step::Gc)).unwrap(), None),
+    ] {
+        assert_eq!(continues(&manifest, None), line, "{}", manifest.phase);
+    }
+}
+
+#[test]
+fn what_the_live_table_shows_decides_whether_a_run_goes_on() {
+    let shows =
+        |run: &str| LiveState { run: run.parse().ok(), newest: run.parse().ok(), ..LiveState::default() };
+    let newer = shows("2026-05-20-060000");
+    for overtaken in [claimed(), sealed(), verified()] {
+        let by = newer.run.clone().unwrap();
+        assert_eq!(overtaken.next(Some(&newer), at()), Next::Superseded { by });
+    }
+    // Its swap died before it was recorded: the same command does so.
+    let unrecorded = continues(&verified(), Some(&shows("2026-05-19-060000"))).unwrap();
+    assert!(unrecorded.starts_with("lakeward-swap "), "{unrecorded}");
+    assert_eq!(published().next(Some(&newer), at()), Next::Done);
+    let back = published().roll_back(&newer);
+    assert_eq!(back, Some(CommandLine::roll_back(&published().uri())));
+    assert_eq!(published().roll_back(&shows("2026-05-19-060000")), None, "it is live");
+    assert_eq!(verified().roll_back(&newer), None, "it was never live");
+    // A rollback that died half way.
+    let run = published().run.id;
+    let intent = SwapIntent { run, execution: ExecutionId::from_random(1), at: at(), until: at() };
+    let half_way = LiveState { swapping: Some(intent), ..newer };
+    let resumed = continues(&published(), Some(&half_way));
+    assert_eq!(resumed.as_deref(), Some("lakeward-swap s3://lake/orders/ --to=2026-05-19-060000"));
 }

@@ -51,6 +51,11 @@ impl Kind {
         }
     }
 
+    /// Whether the same command is to be run again.
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::Transient | Self::Unknown)
+    }
+
     /// The kind's name in logs and results: stable, lowercase.
     pub const fn name(self) -> &'static str {
         match self {
@@ -84,17 +89,18 @@ pub trait Classify {
 pub struct Failure {
     kind: Kind,
     error: anyhow::Error,
+    next: Option<String>,
 }
 
 impl Failure {
     /// A failure with a message of its own.
     pub fn new(kind: Kind, message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
-        Self { kind, error: anyhow::Error::msg(message) }
+        Self::from_error(kind, anyhow::Error::msg(message))
     }
 
     /// A failure caused by an error that has no kind of its own.
     pub fn from_error(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
-        Self { kind, error: error.into() }
+        Self { kind, error: error.into(), next: None }
     }
 
     /// The kind, and with it the exit code.
@@ -105,7 +111,18 @@ impl Failure {
     /// Says what the step was doing when this happened.
     #[must_use]
     pub fn context(self, doing: impl fmt::Display + Send + Sync + 'static) -> Self {
-        Self { kind: self.kind, error: self.error.context(doing) }
+        Self { error: self.error.context(doing), ..self }
+    }
+
+    /// Names the shell command that goes on from here, if there is one.
+    #[must_use]
+    pub fn with_next(self, command: Option<impl fmt::Display>) -> Self {
+        Self { next: command.map(|command| command.to_string()), ..self }
+    }
+
+    /// The shell command that goes on from here.
+    pub fn next(&self) -> Option<&str> {
+        self.next.as_deref()
     }
 
     /// The whole chain on one line: outermost first, joined by `: `.
@@ -119,7 +136,7 @@ where
     E: Classify + StdError + Send + Sync + 'static,
 {
     fn from(error: E) -> Self {
-        Self { kind: error.kind(), error: anyhow::Error::new(error) }
+        Self::from_error(error.kind(), anyhow::Error::new(error))
     }
 }
 
