@@ -6,6 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use jiff::SignedDuration;
 
+/// The variable of `--result-path`.
+pub(crate) const RESULT_PATH: &str = "LAKEWARD_RESULT_PATH";
+
 /// How logs are written to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -23,7 +26,7 @@ pub(crate) enum LogFormat {
 #[command(next_help_heading = "Common options")]
 pub struct CommonArgs {
     /// Also write the result, one line of JSON, to this file (Argo output parameter, Airflow XCom)
-    #[arg(long, value_name = "FILE", env = "LAKEWARD_RESULT_PATH")]
+    #[arg(long, value_name = "FILE", env = RESULT_PATH)]
     pub result_path: Option<PathBuf>,
 
     /// Form of the logs on stderr
@@ -51,10 +54,20 @@ pub struct CommonArgs {
     pub catalog_id: Option<String>,
 }
 
-/// The arguments of one step.
+/// The arguments of one binary.
 pub trait StepArgs: Parser {
+    /// The ids of flags that a command which continues this one's work is not given: the manifest holds what they say,
+    /// or they are about this machine.
+    const NOT_REPEATED: &'static [&'static str] = &[];
+
     /// The arguments that every step takes.
     fn common(&self) -> &CommonArgs;
+}
+
+/// The arguments of a binary that a person runs to be told something.
+pub trait ReaderArgs: StepArgs {
+    /// Whether the result is to be one line of JSON, as that of a step, instead of text.
+    fn json(&self) -> bool;
 }
 
 /// The flags of a command that no environment variable sets: by contract there is none but help and version. For the

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lakeward_aws::{Caller, Cancel, RetryPolicy, SdkConfig};
-use lakeward_manifest::{ExecutionId, Stamp, Step};
+use lakeward_manifest::{CommandLine, ExecutionId, ShellCommand, Stamp, Step};
 use lakeward_outcome::Failure;
 
 use crate::args::CommonArgs;
 use crate::clock::{Clock, Ids};
+use crate::given::Given;
 use crate::logs::Identity;
+use crate::program::Program;
 use crate::progress::{Bar, Unit};
 
 /// Clock, ids, AWS, and the identity that logs carry. Made once for each execution.
 #[derive(Clone)]
-pub struct Context {
-    step: Step,
+pub struct Context<P = Step> {
+    program: P,
     execution: ExecutionId,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -24,6 +26,7 @@ pub struct Context {
     aws: AwsSource,
     expected_bucket_owner: Option<String>,
     catalog_id: Option<String>,
+    given: Given,
 }
 
 /// Where the AWS configuration comes from.
@@ -35,9 +38,9 @@ enum AwsSource {
     Given(Box<SdkConfig>),
 }
 
-impl Context {
+impl<P: Program> Context<P> {
     pub(crate) fn new(
-        step: Step,
+        program: P,
         common: &CommonArgs,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
@@ -45,7 +48,7 @@ impl Context {
     ) -> Self {
         let policy = RetryPolicy { patience: common.patience, ..RetryPolicy::default() };
         Self {
-            step,
+            program,
             execution: ExecutionId::from_random(ids.random()),
             clock,
             ids,
@@ -54,7 +57,13 @@ impl Context {
             aws: AwsSource::Environment { region: common.region.clone() },
             expected_bucket_owner: common.expected_bucket_owner.clone(),
             catalog_id: common.catalog_id.clone(),
+            given: Given::default(),
         }
+    }
+
+    /// The same, with the flags that the execution was given.
+    pub(crate) fn given(self, given: Given) -> Self {
+        Self { given, ..self }
     }
 
     /// A step inside another program: its clock, ids and AWS configuration are given, and it logs to nowhere of its own.
@@ -62,13 +71,13 @@ impl Context {
     /// The configuration must not retry by itself (as [`lakeward_aws::load`] sees to), or an answer that was lost would
     /// go unnoticed.
     pub fn embedded(
-        step: Step,
+        program: P,
         common: &CommonArgs,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
         aws: SdkConfig,
     ) -> Self {
-        let context = Self::new(step, common, clock, ids, Identity::default());
+        let context = Self::new(program, common, clock, ids, Identity::default());
         Self { aws: AwsSource::Given(Box::new(aws)), ..context }
     }
 
@@ -85,11 +94,6 @@ impl Context {
     /// This execution's own id.
     pub const fn execution(&self) -> &ExecutionId {
         &self.execution
-    }
-
-    /// The stamp of a change that is made now.
-    pub fn stamp(&self) -> Stamp {
-        Stamp { at: self.now(), step: self.step, execution: self.execution.clone() }
     }
 
     /// Makes calls to AWS: retries, counts, stops at SIGTERM.
@@ -135,7 +139,13 @@ impl Context {
     }
 
     async fn load_aws(&self, region: Option<String>) -> Result<SdkConfig, Failure> {
-        Ok(lakeward_aws::load(lakeward_aws::Options { region, app_name: self.step.binary() }).await?)
+        Ok(lakeward_aws::load(lakeward_aws::Options { region, app_name: self.program.binary() }).await?)
+    }
+
+    /// A command that continues this execution's work, with the flags that it was given as far as they are that step's
+    /// too. None when no shell can carry it.
+    pub fn command(&self, line: CommandLine) -> Option<ShellCommand> {
+        self.given.complete(line, self.program).to_shell()
     }
 
     /// Names the table, run or attempt in every log line from here on.
@@ -146,5 +156,17 @@ impl Context {
     /// A progress bar, shown on a terminal only.
     pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Bar {
         Bar::new(what, total, unit)
+    }
+}
+
+impl Context<Step> {
+    /// Which step this is.
+    pub const fn step(&self) -> Step {
+        self.program
+    }
+
+    /// The stamp of a change that is made now.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { at: self.now(), step: self.program, execution: self.execution.clone() }
     }
 }

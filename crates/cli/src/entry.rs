@@ -1,6 +1,8 @@
 //! From `main` to exit code.
 
+use std::fmt::Display;
 use std::future::Future;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,10 +12,12 @@ use lakeward_outcome::{Failure, Kind, ResultExt};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::StepArgs;
+use crate::args::{RESULT_PATH, ReaderArgs, StepArgs};
 use crate::clock::System;
 use crate::context::Context;
+use crate::given::Given;
 use crate::logs;
+use crate::program::Program;
 use crate::report::{self, Report};
 
 /// Runs a step: parses the arguments, sets up logs and signals, calls `body`, delivers the result, and gives the
@@ -25,21 +29,52 @@ where
     Body: FnOnce(A, Context) -> Running,
     Running: Future<Output = Result<R, Failure>>,
 {
-    let args = match A::try_parse() {
-        Ok(args) => args,
-        Err(error) => return help_or_usage(&error),
+    run(step, body, |_| None)
+}
+
+/// The same for a binary that tells a person something: its result is text, unless the arguments ask for JSON.
+pub fn run_reader<P, A, R, Body, Running>(program: P, body: Body) -> ExitCode
+where
+    P: Program,
+    A: ReaderArgs,
+    R: Serialize + Display,
+    Body: FnOnce(A, Context<P>) -> Running,
+    Running: Future<Output = Result<R, Failure>>,
+{
+    run(program, body, |args: &A| (!args.json()).then_some(R::to_string as Text<R>))
+}
+
+/// What a person is shown of a result.
+type Text<R> = fn(&R) -> String;
+
+fn run<P, A, R, Body, Running>(program: P, body: Body, text: impl FnOnce(&A) -> Option<Text<R>>) -> ExitCode
+where
+    P: Program,
+    A: StepArgs,
+    R: Serialize,
+    Body: FnOnce(A, Context<P>) -> Running,
+    Running: Future<Output = Result<R, Failure>>,
+{
+    let matches = A::command().try_get_matches();
+    let parsed = matches.and_then(|matches| Ok((A::from_arg_matches(&matches)?, Given::of::<A>(&matches))));
+    let (args, given) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return help_or_usage(program.name(), &error),
     };
     let common = args.common().clone();
-    let identity = logs::init(step, &common, Arc::new(System));
-    let context = Context::new(step, &common, Arc::new(System), Arc::new(System), identity);
+    let text = text(&args);
+    let identity = logs::init(program.name(), &common, Arc::new(System));
+    let context = Context::new(program, &common, Arc::new(System), Arc::new(System), identity).given(given);
     let outcome = match report::check_path(common.result_path.as_deref()) {
         Ok(()) => in_runtime(body(args, context.clone()), context.cancel().clone()),
         Err(failure) => Err(failure),
     };
     if let Err(failure) = &outcome {
-        tracing::error!(kind = failure.kind().name(), "{failure}");
+        tracing::error!(kind = failure.kind().name(), next = failure.next(), "{failure}");
     }
-    let delivered = Report::new(step, &outcome).deliver(common.result_path.as_deref());
+    let shown = outcome.as_ref().ok().zip(text).map(|(result, text)| text(result));
+    let report = Report::new(program.name(), &outcome);
+    let delivered = report.deliver(common.result_path.as_deref(), shown.as_deref());
     if let Err(failure) = &delivered {
         tracing::error!(kind = failure.kind().name(), "{failure}");
     }
@@ -49,11 +84,29 @@ where
     }
 }
 
-/// Clap prints help and version to stdout and everything else to stderr.
-fn help_or_usage(error: &clap::Error) -> ExitCode {
+/// Clap prints help and version to stdout, and what is wrong with a command line to stderr; the latter is a failure
+/// like any other, with a result.
+fn help_or_usage(name: &'static str, error: &clap::Error) -> ExitCode {
     // A closed terminal is no reason for another exit code.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(Kind::Usage.exit_code()) } else { ExitCode::SUCCESS }
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let outcome: Result<(), _> = Err(Failure::new(Kind::Usage, complaint(error)));
+    let path =
+        report::path_in(std::env::args_os()).or_else(|| std::env::var_os(RESULT_PATH).map(PathBuf::from));
+    // What is wrong with the command line is told already.
+    let _ = Report::new(name, &outcome).deliver(path.as_deref(), None);
+    ExitCode::from(Kind::Usage.exit_code())
+}
+
+/// What clap complains of, without its usage and its hints.
+fn complaint(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let said: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    let said = said.join(" ");
+    said.strip_prefix("error: ").unwrap_or(&said).to_owned()
 }
 
 fn in_runtime<R>(body: impl Future<Output = Result<R, Failure>>, cancel: Cancel) -> Result<R, Failure> {

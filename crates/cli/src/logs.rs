@@ -7,7 +7,6 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
-use lakeward_manifest::Step;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -34,9 +33,9 @@ impl Identity {
 }
 
 /// Starts logging. A filter that does not parse falls back to `info`, and says so.
-pub(crate) fn init(step: Step, common: &CommonArgs, clock: Arc<dyn Clock>) -> Identity {
+pub(crate) fn init(program: &str, common: &CommonArgs, clock: Arc<dyn Clock>) -> Identity {
     let identity = Identity::default();
-    identity.set("step", step.name().to_owned());
+    identity.set("step", program.to_owned());
     let json = match common.log_format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,

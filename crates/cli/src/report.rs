@@ -1,19 +1,19 @@
 //! The step's result: one line of JSON.
 
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lakeward_manifest::Step;
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use serde::Serialize;
 
 /// The result of an execution, as stdout and `--result-path` have it.
 ///
 /// `{"step":"swap","status":"done",...}` with the step's own fields, or
-/// `{"step":"swap","status":"failed","kind":"fenced","exit_code":11,"error":"..."}`.
+/// `{"step":"swap","status":"failed","kind":"transient","exit_code":10,"error":"...","next":"lakeward-swap ..."}`.
 #[derive(Debug, Serialize)]
 pub struct Report<'r, R> {
-    step: Step,
+    step: &'static str,
     status: &'static str,
     #[serde(flatten)]
     body: Body<'r, R>,
@@ -23,24 +23,34 @@ pub struct Report<'r, R> {
 #[serde(untagged)]
 enum Body<'r, R> {
     Done(&'r R),
-    Failed { kind: &'static str, exit_code: u8, error: String },
+    Failed {
+        kind: &'static str,
+        exit_code: u8,
+        error: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<&'r str>,
+    },
 }
 
 impl<'r, R: Serialize> Report<'r, R> {
-    pub(crate) fn new(step: Step, outcome: &'r Result<R, Failure>) -> Self {
+    pub(crate) fn new(step: &'static str, outcome: &'r Result<R, Failure>) -> Self {
         match outcome {
             Ok(result) => Self { step, status: "done", body: Body::Done(result) },
             Err(failure) => {
                 let kind = failure.kind();
-                let body =
-                    Body::Failed { kind: kind.name(), exit_code: kind.exit_code(), error: failure.message() };
+                let body = Body::Failed {
+                    kind: kind.name(),
+                    exit_code: kind.exit_code(),
+                    error: failure.message(),
+                    next: failure.next(),
+                };
                 Self { step, status: "failed", body }
             }
         }
     }
 
-    /// Writes the line to `path` and to stdout: both, even when one of them fails.
-    pub(crate) fn deliver(&self, path: Option<&Path>) -> Result<(), Failure> {
+    /// Writes the line to `path` and to stdout: both, even when one of them fails. A person is shown `text` instead.
+    pub(crate) fn deliver(&self, path: Option<&Path>, text: Option<&str>) -> Result<(), Failure> {
         let mut line =
             serde_json::to_string(self).or_fail(Kind::Unexpected, || "writing the result".to_owned())?;
         line.push('\n');
@@ -50,7 +60,7 @@ impl<'r, R: Serialize> Report<'r, R> {
             })
         });
         let mut stdout = std::io::stdout().lock();
-        let printed = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+        let printed = stdout.write_all(text.unwrap_or(&line).as_bytes()).and_then(|()| stdout.flush());
         printed.or_fail(Kind::Configuration, || "writing the result to stdout".to_owned())?;
         written
     }
@@ -69,6 +79,21 @@ pub(crate) fn check_path(path: Option<&Path>) -> Result<(), Failure> {
     }
 }
 
+/// The path of `--result-path` on a command line that cannot be parsed as a whole.
+pub(crate) fn path_in(line: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
+    const FLAG: &str = "--result-path";
+    let mut words = line.into_iter();
+    while let Some(word) = words.next() {
+        if word == FLAG {
+            return words.next().map(PathBuf::from);
+        }
+        if let Some(path) = word.to_str().and_then(|word| word.strip_prefix(FLAG)?.strip_prefix('=')) {
+            return Some(PathBuf::from(path));
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +106,7 @@ mod tests {
     #[test]
     fn a_result_is_one_object_with_the_steps_own_fields() {
         let outcome = Ok(Swapped { run: "2026-05-19-060000" });
-        let line = serde_json::to_string(&Report::new(Step::Swap, &outcome)).unwrap();
+        let line = serde_json::to_string(&Report::new("swap", &outcome)).unwrap();
         assert_eq!(line, r#"{"step":"swap","status":"done","run":"2026-05-19-060000"}"#);
     }
 
@@ -93,10 +118,27 @@ mod tests {
     }
 
     #[test]
+    fn the_result_path_of_a_wrong_command_line_is_found_in_either_form() {
+        let path = |line: &str| path_in(line.split(' ').map(OsString::from));
+        let found = Some(PathBuf::from("/tmp/r.json"));
+        assert_eq!(path("lakeward-swap --no-such-flag --result-path /tmp/r.json"), found);
+        assert_eq!(path("lakeward-swap --result-path=/tmp/r.json --no-such-flag"), found);
+        assert_eq!(path("lakeward-swap --result-paths=/tmp/r.json"), None);
+    }
+
+    #[test]
     fn a_failure_says_its_kind_and_exit_code() {
         let outcome: Result<Swapped, _> = Err(Failure::new(Kind::Fenced, "run b has taken over"));
-        let line = serde_json::to_string(&Report::new(Step::Swap, &outcome)).unwrap();
+        let line = serde_json::to_string(&Report::new("swap", &outcome)).unwrap();
         let expected = r#"{"step":"swap","status":"failed","kind":"fenced","exit_code":11,"error":"run b has taken over"}"#;
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_failure_names_the_command_that_goes_on() {
+        let failure = Failure::new(Kind::Transient, "throttled").with_next(Some("lakeward-swap URI"));
+        let outcome: Result<Swapped, _> = Err(failure.context("swapping"));
+        let line = serde_json::to_string(&Report::new("swap", &outcome)).unwrap();
+        assert!(line.ends_with(r#""error":"swapping: throttled","next":"lakeward-swap URI"}"#), "{line}");
     }
 }
