@@ -61,6 +61,9 @@ pub struct GcArgs {
 }
 
 impl StepArgs for GcArgs {
+    /// Said by the command itself.
+    const NOT_REPEATED: &'static [&'static str] = &["abandon"];
+
     fn common(&self) -> &CommonArgs {
         &self.common
     }

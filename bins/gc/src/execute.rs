@@ -224,9 +224,22 @@ impl Executor<'_> {
         if left > 0 || stored.manifest.phase == Phase::Retired {
             return Ok(stored);
         }
+        self.delete_failure_note(&run, done).await?;
         let retired = self.manifests.change(stored, |manifest| manifest.retire(self.context.stamp())).await?;
         done.runs_retired += 1;
         Ok(retired)
+    }
+
+    /// The note of a run's last failure, in a versioned bucket all of them: nobody will go on with the run.
+    async fn delete_failure_note(&self, run: &RunId, done: &mut Done) -> Result<(), Failure> {
+        let root = self.manifests.root();
+        let documents: Prefix =
+            root.run_prefix(run).parse().or_fail(Kind::Unexpected, || "a run's folder".to_owned())?;
+        let versions = self.manifests.store().list_versions(&documents).await?;
+        let key = root.failure_key(run);
+        let notes = versions.into_iter().filter(|version| version.key == key);
+        let notes = notes.map(|note| ObjectId { key: note.key, version_id: Some(note.version_id) });
+        self.delete(notes.collect(), done).await.map(drop)
     }
 
     async fn delete_attempt(&self, dead: &DeadAttempt, done: &mut Done) -> Result<(), Failure> {

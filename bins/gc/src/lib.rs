@@ -11,7 +11,7 @@ mod show;
 
 use lakeward_cli::Context;
 use lakeward_lake::Lake;
-use lakeward_manifest::TableRoot;
+use lakeward_manifest::{CommandLine, Step, TableRoot};
 use lakeward_outcome::Failure;
 use serde::Serialize;
 
@@ -66,8 +66,7 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
     if args.lifecycle_rule {
         return Ok(GcResult::Rule { lifecycle_configuration: lifecycle::rule(&root) });
     }
-    let aws = context.aws().await?;
-    let Lake { manifests, catalog } = Lake::open(&aws, root, &context)?;
+    let Lake { manifests, catalog } = Lake::open(&context.aws().await?, root, &context)?;
     let removal = if args.via_lifecycle { Removal::Tag } else { Removal::Delete };
     let executor = Executor {
         manifests: &manifests,
@@ -76,10 +75,16 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
         databases: &args.databases,
         removal,
     };
-    match &args.target {
-        Target::Table(root) => collect(&executor, root, &args).await,
-        Target::Run(uri) => Ok(GcResult::Abandoned(Box::new(executor.abandon(uri).await?))),
-    }
+    let (again, outcome) = match &args.target {
+        Target::Table(root) => {
+            (CommandLine::on_table(Step::Gc, root), collect(&executor, root, &args).await)
+        }
+        Target::Run(uri) => {
+            let abandoned = executor.abandon(uri).await;
+            (CommandLine::abandon(uri), abandoned.map(|run| GcResult::Abandoned(Box::new(run))))
+        }
+    };
+    outcome.map_err(|failure| failure.with_next(context.command(again)))
 }
 
 /// Finds, plans, prints the plan, and acts on it.

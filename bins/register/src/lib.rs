@@ -9,7 +9,7 @@ mod args;
 use lakeward_catalog::{Catalog, Create, TableName, Update, converge, run_table};
 use lakeward_cli::Context;
 use lakeward_lake::Lake;
-use lakeward_manifest::{ManifestUri, Phase, Registration, RunId, Sealed, parameters};
+use lakeward_manifest::{CommandLine, ManifestUri, Phase, Registration, RunId, Sealed, Step, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind};
 use serde::Serialize;
 use serde_json::Map;
@@ -44,9 +44,13 @@ pub struct RegisterResult {
 pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult, Failure> {
     let RegisterArgs { manifest: uri, .. } = args;
     context.identify("run", &uri.run);
-    let aws = context.aws().await?;
-    let Lake { manifests, catalog } = Lake::open(&aws, uri.root.clone(), &context)?;
+    let lake = Lake::open(&context.aws().await?, uri.root.clone(), &context)?;
+    let outcome = register(&lake, &uri, &context).await;
+    lake.conclude(outcome, &uri.run, CommandLine::on_run(Step::Register, &uri), &context).await
+}
 
+async fn register(lake: &Lake, uri: &ManifestUri, context: &Context) -> Result<RegisterResult, Failure> {
+    let Lake { manifests, catalog } = lake;
     let stored = manifests.load(&uri.run).await?;
     context.identify("table", &stored.manifest.table.glue);
     let sealed = stored.manifest.sealed()?;
@@ -56,7 +60,7 @@ pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult,
     if stored.manifest.phase == Phase::Published {
         tracing::info!("the run is published: nothing to do");
         return Ok(RegisterResult {
-            manifest: uri,
+            manifest: uri.clone(),
             run: stored.manifest.run.id.clone(),
             table: live.to_string(),
             phase: Phase::Published,
@@ -68,10 +72,10 @@ pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult,
     }
 
     let name = TableName::from(&staged);
-    settle_table(&catalog, &name, &sealed).await.doing(|| format!("staged table {staged}"))?;
+    settle_table(catalog, &name, &sealed).await.doing(|| format!("staged table {staged}"))?;
     let have = catalog.partitions(&name).await?;
     let plan = converge::diff(&have, &partitions);
-    let report = converge::apply(&catalog, &name, &plan).await?;
+    let report = converge::apply(catalog, &name, &plan).await?;
     let changed = report.into_result(&name).doing(|| format!("partitions of {staged}"))?;
 
     let registration = Registration {
@@ -85,7 +89,7 @@ pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult,
         .await?;
     tracing::info!(staged = %staged, partitions = partitions.len(), changed, "registered");
     Ok(RegisterResult {
-        manifest: uri,
+        manifest: uri.clone(),
         run: stored.manifest.run.id.clone(),
         table: live.to_string(),
         phase: stored.manifest.phase,

@@ -14,7 +14,9 @@ use lakeward_catalog::run_table::{self, LiveMark};
 use lakeward_catalog::{Catalog, LiveTable, Table, TableDefinition, TableName, converge};
 use lakeward_cli::Context;
 use lakeward_lake::Lake;
-use lakeward_manifest::{Direction, ManifestUri, Phase, RunId, Sealed, Verified, parameters};
+use lakeward_manifest::{
+    CommandLine, Direction, ManifestUri, Phase, RunId, Sealed, Step, Verified, parameters,
+};
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use lakeward_store::Stored;
 use serde::Serialize;
@@ -122,16 +124,34 @@ pub(crate) fn shows(table: &Table, wanted: &TableDefinition) -> bool {
 pub async fn run(args: SwapArgs, context: Context) -> Result<SwapResult, Failure> {
     let (uri, direction) = resolve(&args)?;
     context.identify("run", &uri.run);
-    let aws = context.aws().await?;
-    let Lake { manifests, catalog } = Lake::open(&aws, uri.root.clone(), &context)?;
+    let lake = Lake::open(&context.aws().await?, uri.root.clone(), &context)?;
+    let outcome = swap(&args, &uri, direction, &lake, &context).await;
+    if args.dry_run {
+        // It continues nothing, and leaves nothing.
+        return outcome;
+    }
+    let again = match direction {
+        Direction::Forward => CommandLine::on_run(Step::Swap, &uri),
+        Direction::Rollback => CommandLine::roll_back(&uri),
+    };
+    lake.conclude(outcome, &uri.run, again, &context).await
+}
 
+async fn swap(
+    args: &SwapArgs,
+    uri: &ManifestUri,
+    direction: Direction,
+    lake: &Lake,
+    context: &Context,
+) -> Result<SwapResult, Failure> {
+    let Lake { manifests, catalog } = lake;
     let stored = manifests.load(&uri.run).await?;
     context.identify("table", &stored.manifest.table.glue);
     let run = view(&stored, direction)?.registered.sealed;
     let table = TableName::from(&stored.manifest.table.glue);
-    let swap = Swap { catalog: &catalog, table: &table, run, context: &context, lease: args.lease };
-    let outcome = go_live(&swap, &manifests, &stored, direction, &args).await?;
-    let result = outcome.into_result(&swap, uri, direction);
+    let swap = Swap { catalog, table: &table, run, context, lease: args.lease };
+    let outcome = go_live(&swap, manifests, &stored, direction, args).await?;
+    let result = outcome.into_result(&swap, uri.clone(), direction);
     if let Some(path) = &args.view_sql {
         std::fs::write(path, format!("{};\n", result.view_sql))
             .or_fail(Kind::Configuration, || format!("writing the view to {}", path.display()))?;

@@ -49,6 +49,8 @@ pub struct VerifyArgs {
 }
 
 impl StepArgs for VerifyArgs {
+    const NOT_REPEATED: &'static [&'static str] = &EngineArgs::OF_THIS_MACHINE;
+
     fn common(&self) -> &CommonArgs {
         &self.common
     }

@@ -24,7 +24,7 @@ use lakeward_aws::{Backoff, RetryPolicy, SdkConfig};
 use lakeward_catalog::Catalog;
 use lakeward_cli::{Context, Unit};
 use lakeward_lake::Lake;
-use lakeward_manifest::{CheckResult, ManifestUri, Phase, Registered, RunId};
+use lakeward_manifest::{CheckResult, CommandLine, ManifestUri, Phase, Registered, RunId, Step};
 use lakeward_outcome::Failure;
 use lakeward_store::{Store, StoreOptions, Stored};
 use serde::Serialize;
@@ -68,15 +68,26 @@ pub struct VerifyResult {
 pub async fn run(args: VerifyArgs, context: Context) -> Result<VerifyResult, Failure> {
     let uri = args.manifest.clone();
     context.identify("run", &uri.run);
+    let aws = context.aws().await?;
+    let lake = Lake::open(&aws, uri.root.clone(), &context)?;
+    let outcome = verify(&args, &aws, &lake, &context).await;
+    lake.conclude(outcome, &uri.run, CommandLine::on_run(Step::Verify, &uri), &context).await
+}
+
+async fn verify(
+    args: &VerifyArgs,
+    aws: &SdkConfig,
+    lake: &Lake,
+    context: &Context,
+) -> Result<VerifyResult, Failure> {
+    let uri = &args.manifest;
     let checks = checks::read(&args.sql.files)?;
     if let Some(bucket) =
         args.replica.replica_bucket.as_ref().filter(|bucket| bucket.name() == uri.root.bucket())
     {
         return Err(VerifyError::OwnReplica { bucket: bucket.name().to_owned() }.into());
     }
-    let aws = context.aws().await?;
-    let Lake { manifests, catalog } = Lake::open(&aws, uri.root.clone(), &context)?;
-
+    let Lake { manifests, catalog } = lake;
     let stored = manifests.load(&uri.run).await?;
     context.identify("table", &stored.manifest.table.glue);
     let registered = stored.manifest.registered()?;
@@ -85,10 +96,9 @@ pub async fn run(args: VerifyArgs, context: Context) -> Result<VerifyResult, Fai
         return result(&stored, true);
     }
 
-    let step =
-        Verify { args: &args, aws: &aws, store: manifests.store(), catalog: &catalog, context: &context };
+    let step = Verify { args, aws, store: manifests.store(), catalog, context };
     let findings = step.examine(&registered, checks).await?;
-    let verified = verdict::conclude(&manifests, &stored, &findings, || context.stamp()).await?;
+    let verified = verdict::conclude(manifests, &stored, &findings, || context.stamp()).await?;
     tracing::info!(checks = findings.checks.len(), "verified");
     result(&verified, false)
 }

@@ -36,6 +36,9 @@ pub struct WriteArgs {
 }
 
 impl StepArgs for WriteArgs {
+    const NOT_REPEATED: &'static [&'static str] =
+        &["spec", "sql_file", EngineArgs::OF_THIS_MACHINE[0], EngineArgs::OF_THIS_MACHINE[1]];
+
     fn common(&self) -> &CommonArgs {
         &self.common
     }

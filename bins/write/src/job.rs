@@ -6,7 +6,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use lakeward_manifest::{
-    Codec, Compression, CompressionError, Fingerprint, Request, Run, RunId, TableSpec, sha256_hex,
+    Codec, CommandLine, Compression, CompressionError, Fingerprint, Request, Run, RunId, TableSpec,
+    sha256_hex,
 };
 use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
 use lakeward_session::parse_size;
@@ -80,6 +81,11 @@ impl Job {
         let id = RunId::new(ts, run.run_key.as_ref()).map_err(JobError::from)?;
         let run = Run { id, ts, key: run.run_key, extra: Map::new() };
         Ok(Self { run, table, request, init_sql })
+    }
+
+    /// The command line that says the same.
+    pub(crate) fn command(&self) -> CommandLine {
+        CommandLine::write(&self.run, &self.table, &self.request)
     }
 }
 
@@ -192,7 +198,10 @@ fn check_texts(table: &TableSpec) -> Result<(), JobError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::args::WriteArgs;
 
     fn query(sql: &str) -> QueryArgs {
         QueryArgs { sql: Some(sql.into()), ..QueryArgs::default() }
@@ -259,6 +268,77 @@ mod tests {
             QueryArgs { init_sql: Some("CREATE SECRET (KEY_ID 'planted')".into()), ..query("SELECT 1") };
         let job = resolve(secret, target()).unwrap();
         assert!(!serde_json::to_string(&job.request).unwrap().contains("planted"));
+    }
+
+    /// The job of the command line that says the same, as a shell splits it.
+    fn rebuilt(job: &Job) -> Job {
+        let shell = job.command().to_shell().unwrap().to_string();
+        let shim = tempfile::tempdir().unwrap();
+        let echo = shim.path().join("lakeward-write");
+        std::fs::write(&echo, "#!/bin/sh\nprintf '%s\\0' \"$@\"\n").unwrap();
+        std::fs::set_permissions(&echo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", shim.path().display());
+        let mut sh = std::process::Command::new("sh");
+        sh.args(["-c", &shell]).env("PATH", path);
+        if let Some(sql) = &job.init_sql {
+            sh.env("LAKEWARD_INIT_SQL", sql);
+        }
+        let output = sh.output().unwrap();
+        assert!(output.status.success(), "{shell}: {output:?}");
+        let words = String::from_utf8(output.stdout).unwrap();
+        let words = words.split_terminator('\0');
+        let args = WriteArgs::try_parse_from(std::iter::once("lakeward-write").chain(words)).unwrap();
+        let WriteArgs { query, target, run, .. } = args;
+        // Another time of day: the command must not depend on it.
+        Job::resolve(query, target, run, "2030-01-01T00:00:00Z".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_command_that_continues_a_run_asks_for_the_same_whatever_its_values() {
+        let odd = "it's \"odd\", $HOME `pwd` \\ !x = ü\n\ttwo lines; # $(exit 3)";
+        let pairs = |names: [&str; 2]| names.map(|name| (name.to_owned(), odd.to_owned())).to_vec();
+        let query = QueryArgs {
+            sql: Some(format!("-- {odd}\nSELECT '{odd}' AS a, $$x$$ AS b\n")),
+            init_sql: Some(format!("SET VARIABLE x = '{odd}'")),
+            database: Some(format!("-{odd}.duckdb")),
+            variables: pairs(["-a, 'b'", "$c"]),
+            ..QueryArgs::default()
+        };
+        let target = TargetArgs {
+            partition_by: vec!["Day".into(), "region".into()],
+            sort_by: vec!["a".into(), "b".into()],
+            compression_level: Some(3),
+            row_group_size: Some(1000),
+            target_file_size: Some(1_000_001),
+            comment: Some(odd.into()),
+            column_comments: pairs(["A", "-b"]),
+            properties: pairs(["it's", "-$p q"]),
+            ..target()
+        };
+        let run = RunArgs {
+            run_ts: Some("2026-05-19T06:00:00.123456789Z".parse().unwrap()),
+            run_key: Some("-scheduled__2026 'x' $y".parse().unwrap()),
+        };
+        let now = "2026-05-19T06:00:00Z".parse().unwrap();
+        let plain = resolve(self::query("SELECT 1"), self::target()).unwrap();
+        for job in [Job::resolve(query, target, run, now).unwrap(), plain] {
+            let again = rebuilt(&job);
+            assert_eq!(again.request, job.request);
+            assert_eq!(again.table, job.table);
+            assert_eq!(again.run, job.run);
+        }
+    }
+
+    #[test]
+    fn without_its_init_sql_the_command_does_nothing() {
+        let init = QueryArgs { init_sql: Some("SET x = 1".into()), ..query("SELECT 1") };
+        let job = resolve(init, target()).unwrap();
+        assert!(!job.command().to_shell().unwrap().to_string().contains("SET x"));
+        let forgotten = Job { init_sql: None, ..job };
+        let shell = forgotten.command().to_shell().unwrap().to_string();
+        let output = std::process::Command::new("sh").args(["-c", &shell]).env_clear().output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("LAKEWARD_INIT_SQL: set it"), "{said}");
     }
 
     #[test]

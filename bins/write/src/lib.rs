@@ -13,14 +13,17 @@ mod scratch;
 mod ship;
 mod spec;
 
+use lakeward_aws::SdkConfig;
 use lakeward_cli::Context;
 use lakeward_lake::Lake;
 use lakeward_manifest::{AttemptId, Column, ManifestUri, Phase, RunId, Written};
 use lakeward_outcome::{Failure, Kind};
+use lakeward_session::EngineArgs;
 use lakeward_store::Stored;
 use serde::Serialize;
 use serde_json::Map;
 
+use args::UploadArgs;
 pub use args::WriteArgs;
 use claim::Claimed;
 use job::Job;
@@ -64,31 +67,43 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
     context.identify("table", &job.table.glue);
     let aws = context.aws().await?;
     let lake = Lake::open(&aws, job.table.root.clone(), &context)?;
+    let outcome = write(&job, &engine, &upload, &aws, &lake, &context).await;
+    lake.conclude(outcome, &job.run.id, job.command(), &context).await
+}
+
+async fn write(
+    job: &Job,
+    engine: &EngineArgs,
+    upload: &UploadArgs,
+    aws: &SdkConfig,
+    lake: &Lake,
+    context: &Context,
+) -> Result<WriteResult, Failure> {
     let manifests = &lake.manifests;
-    if let Some(written) = claim::find_written(manifests, &job).await? {
+    if let Some(written) = claim::find_written(manifests, job).await? {
         tracing::info!("this request was written before: nothing to do");
         return result(&written, true);
     }
 
     let attempt = AttemptId::from_random(context.random());
     context.identify("attempt", &attempt);
-    preflight::check(&lake, &job, &attempt).await?;
+    preflight::check(lake, job, &attempt).await?;
     let scratch = Scratch::new(&engine.scratch_parent(), attempt.as_str())?;
-    let prepared = inputs::prepare(&aws, &job, &engine, upload.memory(), &scratch, &context).await?;
-    let columns = Columns::of(&prepared.plan, &job)?;
-    preflight::check_live_table(&lake.catalog, &job, &columns.partition).await?;
+    let prepared = inputs::prepare(aws, job, engine, upload.memory(), &scratch, context).await?;
+    let columns = Columns::of(&prepared.plan, job)?;
+    preflight::check_live_table(&lake.catalog, job, &columns.partition).await?;
 
-    let claimed = match claim::claim(manifests, &job, &attempt, &context).await? {
+    let claimed = match claim::claim(manifests, job, &attempt, context).await? {
         Claimed::Mine(claimed) => claimed,
         Claimed::AlreadyWritten(written) => {
             tracing::info!("another attempt has written this request meanwhile: nothing to do");
             return result(&written, true);
         }
     };
-    let shipped = match ship::ship(prepared, &job, &upload, &scratch, manifests, &attempt, &context).await {
+    let shipped = match ship::ship(prepared, job, upload, &scratch, manifests, &attempt, context).await {
         Ok(files) => files,
         Err(failure) => {
-            ship::undo(manifests, &job, &attempt).await;
+            ship::undo(manifests, job, &attempt).await;
             return Err(failure);
         }
     };
@@ -113,7 +128,7 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
             // The store finds out whether the seal was put, and says so when it cannot: only then may the manifest
             // name these files.
             if !matches!(failure.kind(), Kind::Unknown | Kind::Unexpected) {
-                ship::undo(manifests, &job, &attempt).await;
+                ship::undo(manifests, job, &attempt).await;
             }
             Err(failure)
         }

@@ -26,6 +26,9 @@ impl RetryPolicy {
         base: Duration::from_millis(200),
         cap: Duration::from_secs(2),
     };
+
+    /// For calls that are worth a moment and no more: nothing but what a person is told rests on them.
+    pub const BRIEF: Self = Self { patience: Duration::from_secs(2), ..Self::CLEANUP };
 }
 
 impl Default for RetryPolicy {

@@ -53,6 +53,12 @@ impl Caller {
         Self { policy: RetryPolicy::CLEANUP, cancel: Cancel::new(), calls: self.calls.clone() }
     }
 
+    /// A caller for what is worth a moment and no more; it too works after the step was told to stop.
+    #[must_use]
+    pub fn for_a_moment(&self) -> Self {
+        Self { policy: RetryPolicy::BRIEF, ..self.for_cleanup() }
+    }
+
     /// A caller with a count of its own, to measure one stretch of a step.
     #[must_use]
     pub fn counting_anew(&self) -> Self {

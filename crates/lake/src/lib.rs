@@ -1,8 +1,10 @@
 //! One table in the lake, as every step opens it: its manifests in S3 and its tables in Glue.
 
+mod conclude;
+
 use lakeward_aws::SdkConfig;
 use lakeward_catalog::Catalog;
-use lakeward_cli::Context;
+use lakeward_cli::{Context, Program};
 use lakeward_manifest::TableRoot;
 use lakeward_outcome::Failure;
 use lakeward_store::{Manifests, StoreOptions};
@@ -22,7 +24,7 @@ impl Lake {
     ///
     /// # Errors
     /// No Region is configured, or an endpoint is malformed.
-    pub fn open(aws: &SdkConfig, root: TableRoot, context: &Context) -> Result<Self, Failure> {
+    pub fn open<P: Program>(aws: &SdkConfig, root: TableRoot, context: &Context<P>) -> Result<Self, Failure> {
         let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
         let manifests = Manifests::open(aws, root, options, context.caller().clone())?;
         let catalog = Catalog::open(aws, context.catalog_id(), context.caller().clone())?;

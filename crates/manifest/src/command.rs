@@ -67,6 +67,11 @@ impl CommandLine {
         Self { flags: vec![Flag::new("--to", run)], ..Self::on_table(Step::Swap, root) }
     }
 
+    /// `lakeward-gc` that gives a run up for good.
+    pub fn abandon(manifest: &ManifestUri) -> Self {
+        Self { step: Step::Gc, operand: None, flags: vec![Flag::new("--abandon", manifest)] }
+    }
+
     /// A step on a table.
     pub fn on_table(step: Step, root: &TableRoot) -> Self {
         Self { step, operand: Some(root.to_string()), flags: Vec::new() }

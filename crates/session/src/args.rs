@@ -26,6 +26,9 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
+    /// The ids of flags that only make sense on the machine that they were given on.
+    pub const OF_THIS_MACHINE: [&str; 2] = ["extension_dir", "scratch"];
+
     /// The folder in which an execution makes a folder of its own.
     pub fn scratch_parent(&self) -> PathBuf {
         self.scratch.clone().unwrap_or_else(std::env::temp_dir)

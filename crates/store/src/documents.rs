@@ -62,21 +62,29 @@ impl Store {
         self.put_if(key, bytes, |put| put.if_match(read.as_str())).await
     }
 
+    /// Puts a JSON document, whatever was there.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let send = || self.put_request(key, &bytes).send();
+        let (result, _) = self.caller.call(PUT.name, send).await;
+        result.map(drop).map_err(|error| self.error(PUT, key, error))
+    }
+
+    fn put_request(&self, key: &str, bytes: &Bytes) -> PutObjectFluentBuilder {
+        let put = self.client.put_object().bucket(self.bucket()).key(key).content_type(JSON);
+        let put = put.checksum_crc64_nvme(Crc64::of(bytes).to_string()).body(bytes.clone().into());
+        put.set_expected_bucket_owner(self.owner())
+    }
+
     async fn put_if(
         &self,
         key: &str,
         bytes: Bytes,
         condition: impl Fn(PutObjectFluentBuilder) -> PutObjectFluentBuilder,
     ) -> Result<Put, StoreError> {
-        let checksum = Crc64::of(&bytes);
         // A 409 says that another conditional write was under way and ours was not applied. Sent
         // again, it meets either the same state or a changed one, and then a 412 that is true.
         let retry = |fault: Fault| fault.is_passing() || fault == Fault::Conflict;
-        let send = || {
-            let put = self.client.put_object().bucket(self.bucket()).key(key).content_type(JSON);
-            let put = put.checksum_crc64_nvme(checksum.to_string()).body(bytes.clone().into());
-            condition(put.set_expected_bucket_owner(self.owner())).send()
-        };
+        let send = || condition(self.put_request(key, &bytes)).send();
         let (result, tries) = self.caller.call_while(PUT.name, retry, send).await;
         match result {
             Ok(answer) => answer

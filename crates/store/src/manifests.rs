@@ -85,6 +85,12 @@ impl Manifests {
         Ok(Self { store, root })
     }
 
+    /// The same manifests through another caller.
+    #[must_use]
+    pub fn with_caller(&self, caller: Caller) -> Self {
+        Self { store: self.store.with_caller(caller), root: self.root.clone() }
+    }
+
     /// The bucket that holds the table.
     pub const fn store(&self) -> &Store {
         &self.store
