@@ -44,6 +44,8 @@ enum JobError {
     OwnProperty(String),
     #[error("the name of property {0:?} has a comma: choose another")]
     CommaInProperty(String),
+    #[error("{what} {name:?} has an empty name, '=' in it, or white space around it: choose another")]
+    Unspeakable { what: &'static str, name: String },
     #[error("{what} has {length} characters: Glue takes at most {max}")]
     TooLong { what: String, length: usize, max: usize },
     #[error("the run timestamp cannot name a run (--run-ts)")]
@@ -73,6 +75,7 @@ impl Job {
         let database = query.database.or_else(|| spec.database.clone());
         let mut variables = spec.variables.clone();
         variables.extend(query.variables);
+        check_names("variable", &variables)?;
         let table = resolve_table(target, spec)?;
         let fingerprint = Fingerprint::of(&table, &sql, init_sql.as_deref(), database.as_deref(), &variables);
         let init_sql_sha256 = init_sql.as_deref().map(|sql| sha256_hex(sql.as_bytes()));
@@ -142,8 +145,19 @@ fn resolve_table(target: TargetArgs, spec: SpecFile) -> Result<TableSpec, Failur
         properties,
         ..defaults
     };
+    check_names("column", &table.column_comments)?;
+    check_names("property", &table.properties)?;
     check_texts(&table)?;
     Ok(table)
+}
+
+/// A spec file must not say what flags cannot: the command that continues a run is made of flags.
+fn check_names(what: &'static str, pairs: &BTreeMap<String, String>) -> Result<(), JobError> {
+    let unspeakable = |name: &&String| name.is_empty() || name.contains('=') || name.trim() != name.as_str();
+    match pairs.keys().find(unspeakable) {
+        Some(name) => Err(JobError::Unspeakable { what, name: name.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn fold_names(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
@@ -339,6 +353,17 @@ mod tests {
         let output = std::process::Command::new("sh").args(["-c", &shell]).env_clear().output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains("LAKEWARD_INIT_SQL: set it"), "{said}");
+    }
+
+    #[test]
+    fn a_name_that_no_flag_can_give_is_refused_in_a_spec_too() {
+        for name in ["", "a=b", " a"] {
+            let pairs = vec![(name.to_owned(), "x".to_owned())];
+            let variables = QueryArgs { variables: pairs.clone(), ..query("SELECT 1") };
+            assert_eq!(resolve(variables, target()).unwrap_err().kind(), Kind::Usage, "{name:?}");
+            let properties = TargetArgs { properties: pairs, ..target() };
+            assert_eq!(resolve(query("SELECT 1"), properties).unwrap_err().kind(), Kind::Usage, "{name:?}");
+        }
     }
 
     #[test]
