@@ -92,11 +92,13 @@ impl Backend {
 
     /// A step, such as `write`, that runs against this backend.
     pub fn step(&self, name: &'static str) -> Step {
-        let step = Step::new(name, self.folder()).envs(self.env());
-        match self.patience {
-            Some(patience) => step.env("LAKEWARD_PATIENCE", patience),
-            None => step,
-        }
+        Step::new(name, self.folder()).envs(self.step_env())
+    }
+
+    /// The variables of every step: those of [`Backend::env`], and its patience.
+    pub(crate) fn step_env(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
+        let patience = self.patience.map(|patience| ("LAKEWARD_PATIENCE", patience.to_owned()));
+        self.env().into_iter().chain(patience)
     }
 
     /// Writes a file into the backend's folder.

@@ -29,6 +29,7 @@ pub struct Step {
     env: Vec<(OsString, OsString)>,
     stdin: String,
     limit: Option<Limit>,
+    shell: Option<String>,
 }
 
 /// What the system refuses to the step, as a machine at its limits does.
@@ -40,11 +41,26 @@ enum Limit {
     OpenFiles(u64),
 }
 
+/// The binaries, by their names without the common part.
+const NAMES: [&str; 6] = ["write", "register", "verify", "swap", "gc", "status"];
+
 impl Step {
     /// The step `name`, such as `write`, with `folder` as its home, working and temporary folder.
     pub(crate) fn new(name: &'static str, folder: &Path) -> Self {
         let (args, env) = (Vec::new(), Vec::new());
-        Self { name, folder: folder.to_owned(), args, env, stdin: String::new(), limit: None }
+        let (folder, stdin) = (folder.to_owned(), String::new());
+        Self { name, folder, args, env, stdin, limit: None, shell: None }
+    }
+
+    /// The step that a line for a shell runs, as somebody would who has copied it.
+    ///
+    /// # Errors
+    /// It begins with none of the binaries.
+    pub(crate) fn of_shell(line: &str, folder: &Path) -> Result<Self> {
+        let program = line.split(' ').next().and_then(|program| program.strip_prefix("lakeward-"));
+        let name = NAMES.into_iter().find(|name| program == Some(*name));
+        let name = name.with_context(|| format!("{line:?} begins with no step"))?;
+        Ok(Self { shell: Some(line.to_owned()), ..Self::new(name, folder) })
     }
 
     /// Its home, working and temporary folder, which is made when it is missing.
@@ -114,6 +130,17 @@ impl Step {
         self.run().await?.into_result()
     }
 
+    /// Runs it, and gives the text that it writes to stdout.
+    ///
+    /// # Errors
+    /// It cannot be started, hangs, or fails.
+    pub async fn tells(&self) -> Result<String> {
+        let output = self.start().await?.output().await?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "lakeward-{} failed:\n{stderr}", self.name);
+        String::from_utf8(output.stdout).with_context(|| format!("the text of lakeward-{}", self.name))
+    }
+
     /// Runs it, and gives the message of its failure.
     ///
     /// # Errors
@@ -129,13 +156,17 @@ impl Step {
     pub async fn start(&self) -> Result<Running> {
         let program = program(self.name)?;
         std::fs::create_dir_all(&self.folder).with_context(|| format!("making {}", self.folder.display()))?;
-        let mut command = match self.limit {
-            None => Command::new(&program),
-            Some(limit) => limited(&program, limit),
+        let mut command = match (&self.shell, self.limit) {
+            (Some(line), _) => shell(line),
+            (None, Some(limit)) => limited(&program, limit),
+            (None, None) => Command::new(&program),
         };
         command.args(&self.args).current_dir(&self.folder).env_clear();
         let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.envs(inherited).env("HOME", &self.folder).env("TMPDIR", &self.folder);
+        if self.shell.is_some() {
+            command.env("PATH", beside(&program)?);
+        }
         command
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -169,6 +200,20 @@ fn limited(program: &Path, limit: Limit) -> Command {
     command.args(["-c", "trap '' XFSZ; ulimit \"$0\" \"$1\" && shift && exec \"$@\"", flag]);
     command.arg(value.to_string()).arg(program);
     command
+}
+
+/// A line of a shell.
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]);
+    command
+}
+
+/// The search path with the program's own folder in front.
+fn beside(program: &Path) -> Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = program.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).context("joining the search path")
 }
 
 /// A step that runs. Dropped, it is killed.
@@ -209,9 +254,14 @@ impl Running {
     /// # Errors
     /// As [`Step::run`].
     pub async fn ended(self) -> Result<Ended> {
+        let name = self.name;
+        Ended::new(name, &self.output().await?)
+    }
+
+    async fn output(self) -> Result<Output> {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await;
         let output = ended.map_err(|_| anyhow!("lakeward-{} hangs", self.name))?;
-        Ended::new(self.name, &output.with_context(|| format!("waiting for lakeward-{}", self.name))?)
+        output.with_context(|| format!("waiting for lakeward-{}", self.name))
     }
 }
 
@@ -222,7 +272,7 @@ pub struct Ended {
     pub name: &'static str,
     /// The exit code; none after a signal.
     pub code: Option<i32>,
-    /// The line on stdout; null when there is none, as after a wrong command line.
+    /// The line on stdout.
     pub result: Value,
     /// The logs.
     pub stderr: String,
@@ -233,11 +283,10 @@ impl Ended {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         let result = match stdout.lines().collect::<Vec<_>>()[..] {
-            [] => Value::Null,
             [line] => {
                 serde_json::from_str(line).with_context(|| format!("lakeward-{name} wrote {line:?}"))?
             }
-            _ => bail!("lakeward-{name} wrote more than one line to stdout:\n{stdout}"),
+            _ => bail!("lakeward-{name} wrote other than one line to stdout:\n{stdout}\n{stderr}"),
         };
         Ok(Self { name, code: output.status.code(), result, stderr })
     }
@@ -253,6 +302,20 @@ impl Ended {
         Ok(result)
     }
 
+    /// The command that goes on from a failure as `kind`; none when the result names none.
+    ///
+    /// # Errors
+    /// It succeeded, or failed otherwise.
+    pub fn into_next(self, kind: Kind) -> Result<Option<String>> {
+        let next = self.result["next"].as_str().map(str::to_owned);
+        let logged = self.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let logged: Vec<Value> = logged.filter(|line| line["level"] == "error").collect();
+        let told = logged.iter().any(|line| line["next"] == self.result["next"]);
+        ensure!(told, "the log names another command than {next:?}:\n{}", self.stderr);
+        self.into_refusal(kind, &[])?;
+        Ok(next)
+    }
+
     /// The message of a step that failed as `kind`, in words that tell what to do.
     ///
     /// # Errors
@@ -264,15 +327,9 @@ impl Ended {
             code == Some(wanted),
             "lakeward-{name} ended with {code:?} instead of {wanted}: {result}\n{stderr}"
         );
-        // A wrong command line is told by the parser, on stderr alone.
-        let message = match &result {
-            Value::Null if kind == Kind::Usage => stderr,
-            result => {
-                let told = result["status"] == "failed" && result["kind"] == kind.name();
-                ensure!(told && result["exit_code"] == wanted, "lakeward-{name} wrote {result}");
-                result["error"].as_str().context("a failure without a message")?.to_owned()
-            }
-        };
+        let told = result["step"] == name && result["status"] == "failed" && result["kind"] == kind.name();
+        ensure!(told && result["exit_code"] == wanted, "lakeward-{name} wrote {result}");
+        let message = result["error"].as_str().context("a failure without a message")?.to_owned();
         let missing = words.iter().find(|word| !message.contains(**word));
         ensure!(missing.is_none(), "lakeward-{name} does not say {missing:?}: {message}");
         Ok(message)

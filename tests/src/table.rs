@@ -134,6 +134,35 @@ impl<'b> Table<'b> {
         self.step("gc").args([&self.root(), "--database", self.backend.database()])
     }
 
+    /// `status` as one line of JSON.
+    pub fn status(&self) -> Step {
+        self.step("status").args([&self.root(), "--json"])
+    }
+
+    /// `status` as text.
+    pub fn status_text(&self) -> Step {
+        self.step("status").arg(self.root())
+    }
+
+    /// A command that a step or `status` has printed, run by a shell.
+    ///
+    /// # Errors
+    /// It begins with none of the binaries.
+    pub fn shell(&self, line: &str) -> Result<Step> {
+        Ok(Step::of_shell(line, &self.folder())?.envs(self.backend.step_env()))
+    }
+
+    /// What `status` tells of a run.
+    ///
+    /// # Errors
+    /// It fails, or does not know the run.
+    pub async fn told(&self, run: &str) -> Result<Value> {
+        let status = self.status().succeeds().await?;
+        let mut runs = status["runs"].as_array().into_iter().flatten();
+        let told = runs.find(|told| told["run"] == run).cloned();
+        told.with_context(|| format!("lakeward-status does not know {run}: {status}"))
+    }
+
     /// Writes and registers a run.
     ///
     /// # Errors

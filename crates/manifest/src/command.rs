@@ -92,14 +92,15 @@ impl CommandLine {
     }
 
     /// The line for a shell. None when a value has control characters that no shell keeps or a terminal would act on,
-    /// or is longer than an argument can be.
+    /// or when the line is longer than `sh -c` can be given.
     pub fn to_shell(&self) -> Option<ShellCommand> {
         let operand =
             self.operand.as_deref().map(quoted).map(|operand| operand.map(|text| format!(" {text}")));
         let words =
             operand.into_iter().chain(self.flags.iter().map(|flag| Some(format!(" {}", flag.to_shell()?))));
-        let words: Option<String> = words.collect();
-        Some(ShellCommand(format!("{}{}", self.step.binary(), words?)))
+        let words: String = words.collect::<Option<_>>()?;
+        let line = format!("{}{words}", self.step.binary());
+        (line.len() <= MAX_ARGUMENT).then_some(ShellCommand(line))
     }
 }
 
@@ -119,10 +120,7 @@ impl Flag {
 
 fn quoted(text: &str) -> Option<String> {
     let odd = text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
-    if odd || text.len() > MAX_ARGUMENT {
-        return None;
-    }
-    shlex::try_quote(text).ok().map(std::borrow::Cow::into_owned)
+    if odd { None } else { shlex::try_quote(text).ok().map(std::borrow::Cow::into_owned) }
 }
 
 fn table_flags(table: &TableSpec) -> Vec<Flag> {
@@ -216,7 +214,7 @@ mod tests {
             CommandLine::on_run(Step::Verify, &uri()).with(&[Flag::new("--check", value)]).to_shell()
         };
         assert!(line("two\r\nlines\tof text").is_some());
-        for bad in ["a\0b", "\u{1b}[201~", &"x".repeat(MAX_ARGUMENT + 1)] {
+        for bad in ["a\0b", "\u{1b}[201~", &"x".repeat(MAX_ARGUMENT)] {
             assert_eq!(line(bad), None);
         }
     }

@@ -12,6 +12,7 @@ mod occupied;
 mod partitions;
 mod publishing;
 mod runs;
+mod status;
 mod types;
 
 use anyhow::Result;
@@ -75,6 +76,13 @@ macro_rules! for_each_scenario {
                 an_older_run_is_refused,
                 a_rollback_holds_until_a_newer_run,
                 a_dry_swap_changes_nothing;
+            status:
+                status_names_the_command_that_continues_each_run,
+                a_failing_step_prints_the_command_that_continues,
+                a_wrong_command_line_has_a_result_too,
+                status_tells_the_live_run_and_what_failed,
+                status_tells_what_it_cannot_read,
+                status_leaves_out_old_runs_that_are_finished;
             live_table:
                 what_lakeward_does_not_own_survives_a_swap,
                 properties_taken_out_of_the_spec_disappear,
