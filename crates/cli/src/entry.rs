@@ -100,11 +100,10 @@ fn help_or_usage(name: &'static str, error: &clap::Error) -> ExitCode {
     ExitCode::from(Kind::Usage.exit_code())
 }
 
-/// What clap complains of, without its usage and its hints.
+/// What clap complains of: its first paragraph, on one line.
 fn complaint(error: &clap::Error) -> String {
     let text = error.to_string();
-    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-    let said: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let said = said.join(" ");
     said.strip_prefix("error: ").unwrap_or(&said).to_owned()
 }
