@@ -164,7 +164,8 @@ pub fn plan(inventory: &Inventory, policy: &Policy, now: Timestamp) -> Plan {
     plan
 }
 
-/// When each version stopped being live: the next publication of another run after its own last one.
+/// When each version stopped being live: the next publication of another run after its own last one, or a later one that
+/// names it as the run that it has replaced.
 fn replaced_at(inventory: &Inventory) -> BTreeMap<RunId, Timestamp> {
     let mut publications: Vec<(Timestamp, &RunId)> = Vec::new();
     // A swap that died after it changed the table has not told its own manifest; whoever replaced it has.
@@ -186,12 +187,14 @@ fn replaced_at(inventory: &Inventory) -> BTreeMap<RunId, Timestamp> {
         }
     }
     publications.sort();
-    for (n, (_, run)) in publications.iter().enumerate() {
-        let next = publications.iter().skip(n + 1).find(|(_, other)| other != run);
-        match next {
-            Some((at, _)) => replaced.insert((*run).clone(), *at),
-            None => replaced.remove(*run),
-        };
+    for (n, (own, run)) in publications.iter().enumerate() {
+        let next = publications.iter().skip(n + 1).find(|(_, other)| other != run).map(|(at, _)| *at);
+        // Clocks differ, and so may the order of the times: who says that it has replaced a run goes before it, and no
+        // run was replaced before it was live.
+        let named = replaced.get(*run).copied();
+        if let Some(at) = next.max(named) {
+            replaced.insert((*run).clone(), at.max(*own));
+        }
     }
     replaced
 }

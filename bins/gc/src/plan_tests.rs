@@ -150,6 +150,23 @@ fn a_reader_still_within_its_grace_keeps_its_version_even_without_retention() {
 }
 
 #[test]
+fn a_version_that_was_published_by_a_clock_that_was_behind_has_its_graces_too() {
+    // Run 2 replaced run 1 before that was published, by its own clock, and was live until day 200.
+    let mut runs = vec![
+        run(1, Phase::Published, &[2]),
+        run(2, Phase::Published, &[1]),
+        run(3, Phase::Published, &[200]),
+    ];
+    for (n, before) in [(1, 1), (2, 2)] {
+        runs[n].swap.as_mut().unwrap().publications[0].replaced = Some(id(before));
+    }
+    let inventory = inventory(runs, 3);
+    assert_eq!(plan(&inventory, &POLICY, day(200)).kept[&id(2)], Keep::WithinReaderGrace);
+    assert_eq!(plan(&inventory, &POLICY, day(289)).kept[&id(2)], Keep::WithinRetention);
+    assert!(retired(&plan(&inventory, &POLICY, day(290))).contains(&id(2)));
+}
+
+#[test]
 fn after_a_rollback_the_version_that_was_left_counts_from_the_rollback() {
     // Run 1, then run 2, then on day 10 run 1 again.
     let runs = vec![run(1, Phase::Published, &[1, 10]), run(2, Phase::Published, &[2])];
