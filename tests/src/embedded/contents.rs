@@ -27,6 +27,8 @@ pub struct Contents {
 pub struct Shown {
     /// The run that it says it shows.
     pub run: Option<String>,
+    /// The run that its partitions are being moved to.
+    pub swapping: Option<String>,
     /// The Locations of the table and of its partitions.
     pub locations: BTreeSet<String>,
 }
@@ -84,8 +86,11 @@ async fn tables(world: &World) -> Result<BTreeMap<String, Shown>> {
         let own = table.storage_descriptor().and_then(|storage| storage.location());
         let theirs = partitions.partitions().iter().filter_map(|p| p.storage_descriptor()?.location());
         let locations = own.into_iter().chain(theirs).map(str::to_owned).collect();
-        let run = table.parameters().and_then(|parameters| parameters.get("lakeward.run")).cloned();
-        shown.insert(table.name().to_owned(), Shown { run, locations });
+        let parameter = |name| table.parameters().and_then(|parameters| parameters.get(name));
+        let run = parameter("lakeward.run").cloned();
+        let swapping = parameter("lakeward.swapping").map(|intent| serde_json::from_str::<Value>(intent));
+        let swapping = swapping.transpose()?.and_then(|intent| intent["run"].as_str().map(str::to_owned));
+        shown.insert(table.name().to_owned(), Shown { run, swapping, locations });
     }
     Ok(shown)
 }

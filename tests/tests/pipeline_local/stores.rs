@@ -1,10 +1,11 @@
 //! Stores that refuse, or do not keep their promises.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use aws_sdk_s3::types::{ObjectLockLegalHold, ObjectLockLegalHoldStatus};
 use lakeward_local::{Effect, Rule, Service, When};
 use lakeward_outcome::Kind;
 use lakeward_tests::lake::Lake;
-use lakeward_tests::table::{DAYS, Run, Table};
+use lakeward_tests::table::{DAYS, NO_GRACE, Run, Table};
 
 const SQL: &str = "SELECT i AS id, i % 4 AS part FROM range(100) t(i)";
 
@@ -117,6 +118,34 @@ async fn a_denied_upload_leaves_nothing_behind() -> Result<()> {
     table.shows(&run, SQL).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_under_legal_hold_is_reported_and_goes_once_it_is_released() -> Result<()> {
+    let lake = Lake::start().await?;
+    let bucket = "lake-locked";
+    let s3 = lake.backend().s3();
+    s3.create_bucket().bucket(bucket).object_lock_enabled_for_bucket(true).send().await?;
+    let backend = lake.backend().in_bucket(bucket);
+    let table = backend.table("orders");
+    let old = table.published(&table.write(DAYS[0], SQL).args(["--partition-by", "part"])).await?;
+    let held = table.data().await?.into_iter().next().context("no file")?;
+    let live = table.published(&table.write(DAYS[1], SQL).args(["--partition-by", "part"])).await?;
+    let hold = |status| {
+        let hold = ObjectLockLegalHold::builder().status(status).build();
+        s3.put_object_legal_hold().bucket(bucket).key(&held).legal_hold(hold).send()
+    };
+    hold(ObjectLockLegalHoldStatus::On).await?;
+    let gc = table.gc().args(NO_GRACE);
+    gc.is_refused(Kind::Configuration, &[&held, "legal hold", "run again"]).await?;
+    assert_eq!(table.data().await?.iter().filter(|key| key.contains(&old.id)).collect::<Vec<_>>(), [&held]);
+    assert_eq!(table.manifest(&old).await?["phase"], "retiring");
+    table.shows(&live, SQL).await?;
+    hold(ObjectLockLegalHoldStatus::Off).await?;
+    gc.succeeds().await?;
+    assert_eq!(table.manifest(&old).await?["phase"], "retired");
+    assert!(table.data().await?.iter().all(|key| key.contains(&live.id)));
+    table.shows(&live, SQL).await
+}
+
 /// Denies `operation` of `service` to a step that is then refused, in words that name what to allow.
 async fn refused_without(
     lake: &Lake,
@@ -170,7 +199,7 @@ async fn next_version(lake: &Lake, table: &Table<'_>) -> Result<()> {
     refused_without(lake, update, &swap, &["is denied", "glue:BatchUpdatePartition"]).await?;
     swap.succeeds().await?;
     table.shows(&run, SQL).await?;
-    let gc = table.gc().args(lakeward_tests::table::NO_GRACE);
+    let gc = table.gc().args(NO_GRACE);
     refused_without(lake, (s3, "ListObjectVersions"), &gc, &["is denied", "s3:ListBucketVersions"]).await?;
     refused_without(lake, (s3, "DeleteObjects"), &gc, &["is denied", "s3:DeleteObject"]).await?;
     gc.succeeds().await?;
