@@ -79,7 +79,9 @@ pub(crate) async fn a_failing_step_prints_the_command_that_continues(backend: &B
     ensure!(flags.iter().all(|flag| next.contains(flag)), "flags are missing: {next}");
     // Out of order, the step that is due.
     let due = table.swap(&run).run().await?.into_next(Kind::Usage)?;
-    ensure!(due == Some(format!("lakeward-verify {}", run.manifest)), "{due:?}");
+    let due = due.context("no command")?;
+    ensure!(due.starts_with(&format!("lakeward-verify {}", run.manifest)), "{due}");
+    ensure!(!due.contains("--max-row-change"), "nobody gave it to swap: {due}");
     table.shell(&next)?.succeeds().await?;
     table.swap(&run).succeeds().await?;
 
