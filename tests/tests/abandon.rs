@@ -338,7 +338,7 @@ async fn what_a_write_uploads_after_its_run_was_abandoned_is_removed() -> Result
 /// Waits until the stalled request has put its file.
 async fn landed(world: &World) -> Result<()> {
     let prefix = Orders::writes(RUN);
-    let patience = std::time::Duration::from_secs(60);
+    let patience = std::time::Duration::from_mins(1);
     let found = async {
         while !Contents::of(world).await?.files.keys().any(|key| key.starts_with(&prefix)) {
             tokio::task::yield_now().await;

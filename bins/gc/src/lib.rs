@@ -76,9 +76,7 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
         removal,
     };
     let (again, outcome) = match &args.target {
-        Target::Table(root) => {
-            (CommandLine::on_table(Step::Gc, root), collect(&executor, root, &args).await)
-        }
+        Target::Table(root) => (CommandLine::on_table(Step::Gc, root), collect(&executor, root, &args).await),
         Target::Run(uri) => {
             let abandoned = executor.abandon(uri).await;
             (CommandLine::abandon(uri), abandoned.map(|run| GcResult::Abandoned(Box::new(run))))
