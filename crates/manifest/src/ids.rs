@@ -1,6 +1,7 @@
 //! Identifiers of runs, attempts and executions.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -85,11 +86,13 @@ pub struct RunId(String);
 impl RunId {
     const TIME_FORMAT: &str = "%Y-%m-%d-%H%M%S";
     const TIME_LENGTH: usize = "2026-05-19-060000".len();
+    /// Years of four digits and no sign: others would not sort.
+    const YEARS: RangeInclusive<i16> = 0..=9999;
 
     /// The id of the run at `ts` (fractions of a second are dropped) with an optional `key`.
     pub fn new(ts: Timestamp, key: Option<&RunKey>) -> Result<Self, IdError> {
         let civil = ts.to_zoned(TimeZone::UTC).datetime();
-        if !(0..=9999).contains(&civil.year()) {
+        if !Self::YEARS.contains(&civil.year()) {
             return Err(IdError::Time(ts));
         }
         let time = civil.strftime(Self::TIME_FORMAT).to_string();
@@ -132,8 +135,10 @@ impl TryFrom<String> for RunId {
         let well_formed = text.is_ascii()
             && text.get(..Self::TIME_LENGTH).is_some_and(|time| {
                 // Parsing alone accepts spellings (signs, missing zeros) that would not sort.
-                DateTime::strptime(Self::TIME_FORMAT, time)
-                    .is_ok_and(|parsed| parsed.strftime(Self::TIME_FORMAT).to_string() == time)
+                DateTime::strptime(Self::TIME_FORMAT, time).is_ok_and(|parsed| {
+                    Self::YEARS.contains(&parsed.year())
+                        && parsed.strftime(Self::TIME_FORMAT).to_string() == time
+                })
             })
             && match text.get(Self::TIME_LENGTH..) {
                 Some("") => true,
@@ -277,6 +282,7 @@ mod tests {
             "2026-05-19-060000-abcdef0",
             "2026-5-19-0600000",
             "+026-05-19-060000",
+            "-026-05-19-060000",
             "2026-05-19-060000/..",
             "２026-05-19-060000",
             "2026-05-19-246060",
