@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
+use std::num::NonZeroU64;
 use std::path::Path;
 
 use jiff::Timestamp;
-use lakeward_manifest::{
-    Codec, CommandLine, Compression, CompressionError, Fingerprint, Request, Run, RunId, TableSpec,
-    sha256_hex,
-};
+use lakeward_manifest::{CommandLine, Fingerprint, Request, Run, RunId, TableSpec, sha256_hex};
 use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
 use lakeward_session::parse_size;
+use lakeward_spec::SpecFile;
 use serde_json::Map;
 
 use crate::args::{QueryArgs, RunArgs, TargetArgs};
-use crate::spec::SpecFile;
 
 /// What to do: the run, the table, the request.
 #[derive(Clone, Debug)]
@@ -127,6 +125,7 @@ fn resolve_table(target: TargetArgs, spec: SpecFile) -> Result<TableSpec, Failur
     let spec_file_size = spec.target_file_size.as_deref().map(parse_size).transpose();
     let spec_file_size =
         spec_file_size.map_err(anyhow::Error::msg).or_fail(Kind::Usage, || "target_file_size".to_owned())?;
+    let row_group_size = target.row_group_size.or(spec.row_group_size.map(NonZeroU64::get));
     let mut column_comments = fold_names(spec.columns);
     column_comments.extend(fold_names(target.column_comments));
     let mut properties = spec.properties;
@@ -137,8 +136,8 @@ fn resolve_table(target: TargetArgs, spec: SpecFile) -> Result<TableSpec, Failur
         strategy: spec.strategy,
         partition_by: columns(target.partition_by, spec.partition_by, "partition-by")?,
         sort_by: columns(target.sort_by, spec.sort_by, "sort-by")?,
-        compression: compression(target.compression, target.compression_level, spec.compression)?,
-        row_group_size: target.row_group_size.or(spec.row_group_size).unwrap_or(defaults.row_group_size),
+        compression: spec.compression.or(target.compression, target.compression_level)?,
+        row_group_size: row_group_size.unwrap_or(defaults.row_group_size),
         target_file_size: target.target_file_size.or(spec_file_size).unwrap_or(defaults.target_file_size),
         comment: target.comment.or(spec.comment),
         column_comments,
@@ -176,16 +175,6 @@ fn columns(flag: Vec<String>, spec: Vec<String>, what: &'static str) -> Result<V
     Ok(folded)
 }
 
-/// The flags over the spec. A level belongs to the codec that it is given with.
-fn compression(
-    codec: Option<Codec>,
-    level: Option<u8>,
-    spec: Compression,
-) -> Result<Compression, CompressionError> {
-    let kept = if codec.is_none_or(|codec| codec == spec.codec) { spec.level } else { None };
-    Compression::new(codec.unwrap_or(spec.codec), level.or(kept))
-}
-
 /// Glue's limits, so that a comment does not fail the run after the query has been paid for.
 fn check_texts(table: &TableSpec) -> Result<(), JobError> {
     const COMMENT: usize = 255;
@@ -213,6 +202,7 @@ fn check_texts(table: &TableSpec) -> Result<(), JobError> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use lakeward_manifest::Codec;
 
     use super::*;
     use crate::args::WriteArgs;

@@ -11,7 +11,6 @@ mod job;
 mod preflight;
 mod scratch;
 mod ship;
-mod spec;
 
 use lakeward_aws::SdkConfig;
 use lakeward_cli::Context;

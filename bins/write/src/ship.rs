@@ -98,7 +98,7 @@ pub(crate) async fn undo(manifests: &Manifests, job: &Job, attempt: &AttemptId) 
 fn export_options(job: &Job, scratch: &Scratch, prefix: &str) -> ExportOptions {
     ExportOptions {
         directory: scratch.files(),
-        compression: job.table.compression,
+        compression: job.table.compression.clone(),
         row_group_size: job.table.row_group_size,
         target_file_size: job.table.target_file_size,
         longest_path: LONGEST_KEY.saturating_sub(prefix.len()),

@@ -39,7 +39,7 @@ pub struct ExportOptions {
 }
 
 /// The compression as `COPY` takes it.
-fn compression_sql(compression: Compression) -> String {
+fn compression_sql(compression: &Compression) -> String {
     let codec = match compression.codec {
         Codec::Lz4 => "lz4_raw",
         codec => codec.name(),
@@ -104,7 +104,7 @@ impl Session {
         let sql = format!(
             "COPY ({select}) TO {} (FORMAT parquet, {}, ROW_GROUP_SIZE {}, RETURN_STATS, {more})",
             literal(path_text(to)?),
-            compression_sql(options.compression),
+            compression_sql(&options.compression),
             options.row_group_size,
         );
         self.query(Phase::Running, &sql, DOING, |row| {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use lakeward_outcome::{Classify, Kind};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A Parquet compression codec that every reader has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ impl FromStr for Codec {
 }
 
 /// Codec and level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Compression {
     /// The codec.
@@ -56,6 +57,9 @@ pub struct Compression {
     /// Zstandard's level, 1 to 22; the writer's own default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<u8>,
+    /// Fields of a newer writer, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// A compression that does not exist.
@@ -83,10 +87,10 @@ impl Compression {
     ///
     /// # Errors
     /// [`CompressionError::Level`], [`CompressionError::Range`].
-    pub const fn new(codec: Codec, level: Option<u8>) -> Result<Self, CompressionError> {
+    pub fn new(codec: Codec, level: Option<u8>) -> Result<Self, CompressionError> {
         match (codec, level) {
             (Codec::Zstd, Some(level @ (0 | 23..))) => Err(CompressionError::Range(level)),
-            (Codec::Zstd, _) | (_, None) => Ok(Self { codec, level }),
+            (Codec::Zstd, _) | (_, None) => Ok(Self { codec, level, extra: Map::new() }),
             (codec, Some(_)) => Err(CompressionError::Level(codec.name())),
         }
     }

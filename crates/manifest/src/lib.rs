@@ -11,8 +11,8 @@
 //! - [`LiveState`] and [`decide_swap`]: what the live table says of itself, and whether a run may replace it.
 //!
 //! # Compatibility
-//! A reader of v1 accepts fields that it does not know and writes them back unchanged; a document of another
-//! schema version is refused ([`ReadError::Schema`]).
+//! A reader of v1 accepts fields that it does not know and writes them back unchanged, integers as far as 64 bits hold
+//! them; a document of another schema version is refused ([`ReadError::Schema`]). `tests/compatibility` holds this.
 
 mod command;
 mod compression;

@@ -10,8 +10,11 @@ use crate::sections::{DataFile, Written};
 /// A manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// Not JSON, or not the shape of a manifest.
-    #[error("{uri} is not a manifest: it was changed by hand, or is another file")]
+    /// Not JSON, not the shape of a manifest, or with a value (a strategy, a phase) that only a newer release knows.
+    #[error(
+        "{uri} is not a manifest that this Lakeward can read: a newer release wrote it, it was changed by hand, or it \
+         is another file"
+    )]
     Malformed {
         /// Where it was read.
         uri: String,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::compression::{Codec, Compression};
+use crate::compression::Compression;
 use crate::ids::RunId;
 use crate::root::TableRoot;
 
@@ -234,7 +234,7 @@ impl TableSpec {
             strategy: Strategy::Catalog,
             partition_by: Vec::new(),
             sort_by: Vec::new(),
-            compression: Compression { codec: Codec::Zstd, level: None },
+            compression: Compression::default(),
             row_group_size: default_row_group_size(),
             target_file_size: default_target_file_size(),
             comment: None,
