@@ -26,3 +26,7 @@ lint:
 # Licences, bans and sources of all dependencies.
 deny:
     cargo xtask deny
+
+# Look for texts from outside that break a promise.
+fuzz:
+    cargo xtask fuzz

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::components::{self, Components};
+use crate::fuzz;
 use crate::process;
 use crate::report::Report;
 use crate::workspace::Workspace;
@@ -27,6 +28,7 @@ pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
     report.step("build", || workspace.build())?;
     let components = report.step("install components", || components::install(workspace.layout()))?;
     report.step("cargo-deny", || check_dependencies(workspace, &components))?;
+    report.step("fuzzing", || fuzz::run(workspace, fuzz::SECONDS))?;
     report.step("tests, with components", || {
         let mut cargo = workspace.cargo();
         process::run(cargo.env("LAKEWARD_VENV", components.folder()).args(TEST).args(FULL))

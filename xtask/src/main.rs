@@ -15,6 +15,7 @@ mod components;
 mod demo;
 mod duckdb;
 mod fetch;
+mod fuzz;
 mod layout;
 mod local_lake;
 mod pins;
@@ -35,6 +36,8 @@ usage: cargo xtask <command>
   demo           publish the example data to a local lake, mishaps included
   test           everything that has to pass before a change lands
   test --full    the same, then against components that others wrote (installed into the cache)
+  fuzz [--seconds N]
+                 look for texts from outside that break a promise, 20 s for each parser
   lint           only rustfmt and clippy
   deny           licences, bans and sources of all dependencies
   setup          fetch DuckDB, so that plain cargo commands work too
@@ -60,6 +63,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["demo"] => demo::run(&prepare()?)?,
         ["test"] => checks::test(&prepare()?)?,
         ["test", "--full"] => checks::test_full(&prepare()?)?,
+        ["fuzz"] => fuzz::run(&prepare()?, fuzz::SECONDS)?,
+        ["fuzz", "--seconds", seconds] => fuzz::run(&prepare()?, seconds)?,
         ["lint"] => checks::lint(&prepare()?)?,
         ["deny"] => checks::deny(&prepare()?)?,
         ["setup"] => drop(prepare()?),
