@@ -1,6 +1,7 @@
 //! Failures on demand: which requests they befall, and what happens to those.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -67,6 +68,14 @@ pub enum Effect {
         /// The HTTP status, such as 503.
         status: u16,
         /// The error's code, such as `SlowDown` or `ThrottlingException`.
+        code: String,
+    },
+    /// Answers an error of its own for every `every`th item of one of Glue's batches. Before, these items are not
+    /// done; after, they are done all the same.
+    FailItems {
+        /// Which items: 2 for every second one.
+        every: NonZeroUsize,
+        /// The error's code, such as `InternalServiceException`.
         code: String,
     },
     /// Closes the connection without an answer.
@@ -237,6 +246,7 @@ impl Faults {
 pub(crate) enum Verdict {
     GoOn,
     Refuse { status: u16, code: String },
+    FailItems { every: usize, code: String },
     Drop,
 }
 
@@ -290,6 +300,9 @@ impl Fault {
         match &self.0.rule.effect {
             Effect::Refuse { status, code } => {
                 return Verdict::Refuse { status: *status, code: code.clone() };
+            }
+            Effect::FailItems { every, code } => {
+                return Verdict::FailItems { every: every.get(), code: code.clone() };
             }
             Effect::Drop => return Verdict::Drop,
             Effect::Delay { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::admin;
 use crate::call::{Call, Service, json_target};
 use crate::faults::{Fault, Faults, Verdict, When};
-use crate::glue::{self, Catalog, GlueError, GlueResult};
+use crate::glue::{self, Catalog, GlueError, GlueResult, batch_errors};
 use crate::journal::{Journal, Outcome};
 use crate::options::Credentials;
 
@@ -153,10 +153,19 @@ impl Server {
             // All of it is here before a fault makes it wait: its client may hang up meanwhile.
             arrived.body = collected(arrived.body).await?.into();
         }
+        let mut item_errors = Vec::new();
+        // The batch as it was sent: a fault after it may tell errors of items that were done.
+        let sent = arrived.json.as_ref().map(|(_, members)| members.clone()).unwrap_or_default();
         for fault in faults {
             match fault.run(When::Before, &call).await {
                 Verdict::GoOn => {}
                 Verdict::Refuse { status, code } => return refusal(call.service, status, &code),
+                Verdict::FailItems { every, code } => {
+                    item_errors.extend(batch_errors::errors(&call.operation, &sent, every, &code));
+                    arrived.json.iter_mut().for_each(|(_, members)| {
+                        batch_errors::leave_out(&call.operation, members, every);
+                    });
+                }
                 Verdict::Drop => return Err(Dropped),
             }
         }
@@ -165,10 +174,13 @@ impl Server {
             match fault.run(When::After, &call).await {
                 Verdict::GoOn => {}
                 Verdict::Refuse { status, code } => response = refusal(call.service, status, &code)?,
+                Verdict::FailItems { every, code } => {
+                    item_errors.extend(batch_errors::errors(&call.operation, &sent, every, &code));
+                }
                 Verdict::Drop => return Err(Dropped),
             }
         }
-        Ok(response)
+        if item_errors.is_empty() { Ok(response) } else { with_item_errors(response, item_errors).await }
     }
 
     async fn dispatch(&self, arrived: Arrived) -> Result<Response<Body>, Dropped> {
@@ -213,6 +225,14 @@ fn refusal(service: Service, status: u16, code: &str) -> Result<Response<Body>, 
             error.to_http_response().map_err(|_| Dropped)
         }
     }
+}
+
+/// The answer of a batch, with more items that failed.
+async fn with_item_errors(response: Response<Body>, errors: Vec<Value>) -> Result<Response<Body>, Dropped> {
+    let (parts, body) = response.into_parts();
+    let mut answer = serde_json::from_slice(&collected(body).await?).map_err(|_| Dropped)?;
+    batch_errors::add(&mut answer, errors);
+    Ok(json_response(parts.status, AWS_JSON, &answer))
 }
 
 fn glue_error(error: &GlueError) -> Response<Body> {

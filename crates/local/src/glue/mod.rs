@@ -2,6 +2,7 @@
 //!
 //! The protocol is AWS JSON 1.1: a POST to `/` whose `x-amz-target` header is `AWSGlue.<operation>`.
 
+pub(crate) mod batch_errors;
 mod databases;
 mod error;
 mod expression;

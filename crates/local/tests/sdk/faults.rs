@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::common::{DATABASE, clients_of, input_of, soon, start};
+use crate::common::{DATABASE, TABLE, clients_of, input_of, soon, start};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use lakeward_local::{Effect, Hook, Options, Outcome, Rule, Service, When};
 
@@ -61,6 +61,33 @@ async fn an_update_refused_after_it_was_applied_is_applied() {
     let again = update().table_input(input_of("second")).send().await.unwrap_err();
     assert_eq!(again.as_service_error().unwrap().code(), Some("ConcurrentModificationException"));
     assert_eq!(clients.comment().await, "second");
+}
+
+#[tokio::test]
+async fn items_of_a_batch_fail_with_errors_of_their_own_and_the_others_are_done() {
+    for (when, done) in [(When::Before, vec!["a", "c"]), (When::After, vec!["a", "b", "c"])] {
+        let (lake, clients) = start(Options::default()).await;
+        clients.create_table().await;
+        let key = aws_sdk_glue::types::Column::builder().name("p").r#type("string").build().unwrap();
+        let input =
+            aws_sdk_glue::types::TableInput::builder().name(TABLE).partition_keys(key).build().unwrap();
+        clients.glue.update_table().database_name(DATABASE).table_input(input).send().await.unwrap();
+        let code = "InternalServiceException".to_owned();
+        let every = std::num::NonZeroUsize::new(2).unwrap();
+        lake.faults()
+            .set(Rule::new(when, Effect::FailItems { every, code }).operation("BatchCreatePartition"));
+        let input = |value: &str| aws_sdk_glue::types::PartitionInput::builder().values(value).build();
+        let inputs = ["a", "b", "c"].map(input).to_vec();
+        let create = clients.glue.batch_create_partition().database_name(DATABASE).table_name(TABLE);
+        let answer = create.set_partition_input_list(Some(inputs)).send().await.unwrap();
+        assert_eq!(answer.errors()[0].partition_values(), ["b"]);
+        assert_eq!(answer.errors()[0].error_detail().unwrap().error_code(), Some("InternalServiceException"));
+        let listed = clients.glue.get_partitions().database_name(DATABASE).table_name(TABLE).send().await;
+        let listed = listed.unwrap();
+        let mut values: Vec<_> = listed.partitions().iter().map(|found| found.values()[0].as_str()).collect();
+        values.sort_unstable();
+        assert_eq!(values, done);
+    }
 }
 
 #[tokio::test]
