@@ -189,6 +189,10 @@ impl Outbox {
         }
         let growing = Growing::new(&self.directory);
         let found = blocking(move || growing.scan()).await?;
+        if query == Query::Ended {
+            // Nobody will ever tell the task of a file that has vanished that its file is complete: end it.
+            self.extents.retain(|path, _| found.iter().any(|file| file.relative_path == *path));
+        }
         for file in found {
             let extent = Extent { length: file.bytes, complete: file.finished || query == Query::Ended };
             if let Some(sender) = self.extents.get(&file.relative_path) {
@@ -261,13 +265,18 @@ async fn send_while_growing(
         upload.grown(length).await?;
         if extents.changed().await.is_err() {
             upload.abort().await;
-            let message = format!("the upload of {relative_path} was ended");
-            return Err(Failure::new(Kind::Transient, message));
+            let message = "was not uploaded: the write was ended, or somebody removed the file (--scratch)";
+            return Err(Failure::new(Kind::Transient, format!("{} {message}", path.display())));
         }
     }
 }
 
+/// A file that is gone already is as it should be.
 fn remove(path: &Path) -> Result<(), Failure> {
-    std::fs::remove_file(path)
-        .or_fail(Kind::Unexpected, || format!("removing {} after its upload", path.display()))
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).or_fail(Kind::Unexpected, || format!("removing {} after its upload", path.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -7,6 +7,7 @@ mod orders;
 mod time;
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -91,6 +92,11 @@ impl World {
     /// The time.
     pub fn clock(&self) -> &TestClock {
         &self.clock
+    }
+
+    /// Holds the steps' scratch folders.
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// A client of S3 that never retries and is none of the steps.
