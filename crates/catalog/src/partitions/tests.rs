@@ -1,8 +1,12 @@
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use lakeward_aws::Caller;
 use lakeward_aws::testing::{Reply, Script, Seen};
 use lakeward_outcome::{Classify, Kind};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::*;
 use crate::testing::{catalog, listed, orders, partition};
@@ -112,6 +116,26 @@ async fn throttled_partitions_are_tried_again_alone() {
     let again = sent(&script.seen()[1]);
     assert_eq!(again["PartitionInputList"].as_array().unwrap().len(), 1);
     assert_eq!(again["PartitionInputList"][0]["Values"], json!(["0001"]));
+}
+
+/// Throttles until `length` has passed, whole calls and single items in turn.
+fn throttling_for(length: Duration) -> Script {
+    let started = Instant::now();
+    let calls = AtomicU32::new(0);
+    Script::answering(move |_| match calls.fetch_add(1, Ordering::Relaxed) % 2 {
+        _ if started.elapsed() > length => Reply::new(200, "{}"),
+        0 => Reply::json_error(400, "ThrottlingException"),
+        _ => errors(&[("0001", "ThrottlingException")]),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_for_minutes_is_waited_out() {
+    let script = throttling_for(Duration::from_mins(2));
+    let catalog = catalog(&script).with_caller(Caller::default());
+    let report = catalog.create_partitions(&orders(), numbered(3), unchecked).await.unwrap();
+    assert_eq!(report, Report { done: 3, failures: Vec::new() });
+    assert!(script.seen().len() < 60, "{} calls in two minutes add to the throttling", script.seen().len());
 }
 
 #[tokio::test(start_paused = true)]

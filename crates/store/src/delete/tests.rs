@@ -51,6 +51,19 @@ async fn keys_that_s3_was_too_busy_for_are_tried_again_and_refused_ones_are_told
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_that_are_throttled_for_minutes_are_gone_in_the_end() {
+    let started = tokio::time::Instant::now();
+    let script = Script::answering(move |_| {
+        let throttled = started.elapsed() < std::time::Duration::from_mins(2);
+        answer(&if throttled { error("a/1", "SlowDown") } else { String::new() })
+    });
+    let store = store(&script).with_caller(lakeward_aws::Caller::default());
+    let deleted = store.delete_many(vec![object("a/1", None), object("a/2", None)]).await.unwrap();
+    assert_eq!((deleted.count, deleted.failures.len()), (2, 0));
+    assert!(script.seen().len() < 60, "{} calls in two minutes add to the throttling", script.seen().len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_that_stay_throttled_are_told_in_the_end() {
     let script = Script::answering(|_| answer(&error("a/1", "SlowDown")));
     let deleted = store(&script).delete_many(vec![object("a/1", None)]).await.unwrap();

@@ -172,6 +172,15 @@ async fn a_completion_whose_answer_was_lost_is_found_by_size_and_checksum() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_completion_that_failed_with_status_200_is_tried_again() {
+    let inside =
+        "<Error><Code>InternalError</Code><Message>We encountered an internal error</Message></Error>";
+    let script = s3_with("complete", vec![Reply::new(200, inside), Reply::new(200, COMPLETED)]);
+    assert_eq!(begin(&script, 16).finish(10).await.unwrap().etag, ETag::new("\"e9\""));
+    assert_eq!(kinds(&script).iter().filter(|kind| **kind == "complete").count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_small_upload_whose_answer_was_lost_is_found_by_size_and_checksum() {
     let puts = std::sync::Mutex::new(vec![Reply::xml_error(412, "PreconditionFailed"), Reply::Lost]);
     let script = s3(move |kind, _| match kind {
