@@ -176,7 +176,11 @@ impl History {
         tokio::select! {
             biased;
             () = fault.reached() => {}
-            ended = &mut running => return as_documented(ended?).map(drop),
+            ended = &mut running => {
+                // It must not befall a later step.
+                fault.release();
+                return as_documented(ended?).map(drop);
+            }
         }
         self.stalled = Some(Stalled { fault, running });
         Ok(())

@@ -41,7 +41,7 @@ fn runner() -> Result<TestRunner> {
     let config = Config {
         cases: number("LAKEWARD_CASES")?.unwrap_or(CASES),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
-        max_shrink_iters: 100,
+        max_shrink_time: 120_000,
         ..Config::default()
     };
     Ok(TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)))
