@@ -71,14 +71,14 @@ impl History {
                 }
             }
             Operation::GoOn { run } => {
-                if let Some(step) = self.next_step(self.pick(run)) {
+                if let Some(step) = self.next_step(self.pick(*run)) {
                     self.step(&step, None).await?;
                 }
             }
             Operation::RollBack { run, at } => {
-                self.step(&Orders::roll_back(self.pick(run)).args(HASTE), *at).await?;
+                self.step(&Orders::roll_back(self.pick(*run)).args(HASTE), *at).await?;
             }
-            Operation::Abandon { run, at } => self.abandon(self.pick(run), *at).await?,
+            Operation::Abandon { run, at } => self.abandon(self.pick(*run), *at).await?,
             Operation::Collect { keep: settings, at } => {
                 self.step(&collect(settings), *at).await?;
                 keep = Some(settings);
@@ -125,7 +125,7 @@ impl History {
         all.map(|step| step.args(HASTE)).collect()
     }
 
-    fn pick(&self, run: &Index) -> usize {
+    fn pick(&self, run: Index) -> usize {
         run.index(self.runs)
     }
 

@@ -32,6 +32,7 @@ fn number<N: std::str::FromStr>(variable: &str) -> Result<Option<N>> {
     text.map(|text| text.parse().ok().with_context(|| format!("{variable} is no number: {text}"))).transpose()
 }
 
+#[expect(clippy::print_stdout, reason = "a failure must be repeatable")]
 fn runner() -> Result<TestRunner> {
     let random = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), "seed");
     let seed: u64 = number("LAKEWARD_SEED")?.unwrap_or_else(random);
@@ -48,6 +49,7 @@ fn runner() -> Result<TestRunner> {
 }
 
 /// Plays random histories of a table. Each begins with a live version.
+#[expect(clippy::print_stdout, reason = "a history that fails is told before it is shrunk")]
 fn holds(table: Orders) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let base = runtime.block_on(async {
