@@ -1,0 +1,234 @@
+//! Everything that a world holds of the table, and whether it fits together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+use aws_sdk_glue::types::Table;
+use lakeward_manifest::{LiveState, Manifest, Phase, RunId, Sealed, parameters};
+use lakeward_tests::embedded::{BUCKET, DATABASE, World};
+
+use crate::orders::{self, TABLE};
+
+/// The table as it is.
+pub(crate) struct Picture {
+    manifests: BTreeMap<RunId, Manifest>,
+    /// Data files and their sizes.
+    files: BTreeMap<String, u64>,
+    uploads: usize,
+    probes: Vec<String>,
+    tables: BTreeMap<String, Shown>,
+}
+
+/// A Glue table, and where its partitions lie by their values.
+struct Shown {
+    location: String,
+    parameters: BTreeMap<String, String>,
+    partitions: BTreeMap<Vec<String>, String>,
+}
+
+impl Picture {
+    /// Looks at everything, by requests that no fault befalls.
+    pub(crate) async fn of(world: &World) -> Result<Self> {
+        let root = orders::root()?;
+        let runs = objects(world, &root.runs_prefix()).await?;
+        let mut manifests = BTreeMap::new();
+        for run in runs.keys().filter_map(|key| root.run_of_manifest_key(key)) {
+            let manifest = manifest(world, &run).await?;
+            manifests.insert(run, manifest);
+        }
+        let listed = world.s3().list_multipart_uploads().bucket(BUCKET).prefix(root.prefix()).send().await?;
+        let probes = runs.into_keys().filter(|key| key.contains("/probe-")).collect();
+        let files = objects(world, &root.writes_prefix()).await?;
+        Ok(Self { manifests, files, uploads: listed.uploads().len(), probes, tables: tables(world).await? })
+    }
+
+    /// How far a run is; none when it has no manifest.
+    pub(crate) fn phase(&self, n: u32) -> Result<Option<Phase>> {
+        Ok(self.manifests.get(&orders::run_id(n)?).map(|manifest| manifest.phase))
+    }
+
+    /// Everything but times and the ids of executions: two worlds of one likeness go on alike.
+    pub(crate) fn likeness(&self) -> String {
+        let swaps = |manifest: &Manifest| {
+            let swap = manifest.swap.clone().unwrap_or_default();
+            let replaced: Vec<_> =
+                swap.publications.into_iter().map(|publication| publication.replaced).collect();
+            (swap.intent.is_some(), replaced)
+        };
+        let manifests: Vec<_> = self
+            .manifests
+            .values()
+            .map(|manifest| (&manifest.run.id, manifest.phase, &manifest.attempt.id, swaps(manifest)))
+            .collect();
+        let passing = [parameters::PUBLISHED_AT, parameters::FENCED_BY, parameters::SWAPPING];
+        let tables: Vec<_> = self
+            .tables
+            .iter()
+            .map(|(name, table)| {
+                let lasting = table.parameters.iter().filter(|(name, _)| !passing.contains(&name.as_str()));
+                (name, &table.location, &table.partitions, lasting.collect::<Vec<_>>())
+            })
+            .collect();
+        format!("{manifests:?} {tables:?} {:?} {} {:?}", self.files, self.uploads, self.probes)
+    }
+
+    /// Whether the live table says that it shows the `n`th run, and yet has partitions of another one or lacks some.
+    pub(crate) fn is_mixed(&self, n: u32) -> Result<bool> {
+        let run = orders::run_id(n)?;
+        let live = self.tables.get(TABLE).context("there is no live table")?;
+        let manifest = self.manifests.get(&run).with_context(|| format!("run {run} has no manifest"))?;
+        let says = live.parameters.get(parameters::RUN).is_some_and(|said| *said == run.as_str());
+        Ok(says && !shows(live, &manifest.sealed()?))
+    }
+
+    /// Fails if readers of the live table would look where no file is.
+    pub(crate) fn readers_find_files(&self) -> Result<()> {
+        let live = self.tables.get(TABLE).context("there is no live table")?;
+        let root = orders::root()?;
+        for location in live.partitions.values().chain([&live.location]) {
+            let prefix = root.key_of(location).with_context(|| format!("{location} is in another bucket"))?;
+            let found = self.files.keys().any(|key| key.starts_with(prefix));
+            ensure!(found, "nothing is left at {location}, where readers look");
+        }
+        Ok(())
+    }
+
+    /// The run that is live, which is whole: the live table, its partitions, its files and its manifest agree, and it
+    /// is the run that was published last. What is on its way or kept is whole too.
+    pub(crate) fn live_run(&self) -> Result<&RunId> {
+        for manifest in self.manifests.values().filter(|manifest| !manifest.phase.is_ended()) {
+            self.has_its_files(manifest)?;
+            self.has_its_staged_table(manifest)?;
+        }
+        let live = self.tables.get(TABLE).context("there is no live table")?;
+        let state = LiveState::from_parameters(&live.parameters)?;
+        ensure!(state.swapping.is_none(), "an intent was left: {:?}", state.swapping);
+        let run = state.run.context("the live table shows no run")?;
+        let (run, manifest) = self.manifests.get_key_value(&run).context("the live run has no manifest")?;
+        ensure!(manifest.phase == Phase::Published, "the live run {run} is {}", manifest.phase);
+        ensure!(shows(live, &manifest.sealed()?), "the live table does not show run {run}, or not all of it");
+        let last = self.last_publication();
+        ensure!(
+            last.is_some_and(|(at, last)| last == run && Some(at) == state.published_at),
+            "run {run} is live since {:?}, and the manifests say {last:?}",
+            state.published_at
+        );
+        Ok(run)
+    }
+
+    fn last_publication(&self) -> Option<(jiff::Timestamp, &RunId)> {
+        let all = self.manifests.iter().flat_map(|(run, manifest)| {
+            let publications = manifest.swap.iter().flat_map(|swap| &swap.publications);
+            publications.map(move |publication| (publication.at, run))
+        });
+        all.max()
+    }
+
+    fn has_its_files(&self, manifest: &Manifest) -> Result<()> {
+        if manifest.write.is_none() {
+            return Ok(());
+        }
+        let sealed = manifest.sealed()?;
+        let wanted: BTreeMap<String, u64> =
+            sealed.written.files.iter().map(|file| (sealed.key(file), file.bytes)).collect();
+        let prefix = manifest.table.root.attempt_prefix(&manifest.run.id, &sealed.written.attempt);
+        let there: BTreeMap<String, u64> = self
+            .files
+            .iter()
+            .filter(|(key, _)| key.starts_with(&prefix))
+            .map(|(key, bytes)| (key.clone(), *bytes))
+            .collect();
+        ensure!(wanted == there, "run {} names {wanted:?} and has {there:?}", manifest.run.id);
+        Ok(())
+    }
+
+    fn has_its_staged_table(&self, manifest: &Manifest) -> Result<()> {
+        if !matches!(manifest.phase, Phase::Registered | Phase::Verified) {
+            return Ok(());
+        }
+        let run = &manifest.run.id;
+        let staged = manifest.table.glue.staged(run);
+        let shown = self.tables.get(staged.table()).with_context(|| format!("{staged} is missing"))?;
+        ensure!(shows(shown, &manifest.sealed()?), "{staged} does not show run {run}, or not all of it");
+        Ok(())
+    }
+
+    /// Fails unless nothing is there but the live run: what gc without graces leaves.
+    pub(crate) fn has_nothing_else(&self) -> Result<()> {
+        let live = self.live_run()?;
+        let prefix = orders::root()?.run_writes_prefix(live);
+        let orphans: Vec<_> = self.files.keys().filter(|key| !key.starts_with(&prefix)).collect();
+        ensure!(orphans.is_empty(), "left behind: {orphans:?}");
+        let own: BTreeSet<_> = self.files.keys().collect();
+        let named = &self.manifests[live].sealed()?.written.files;
+        ensure!(own.len() == named.len(), "beside the live run's files: {own:?}");
+        ensure!(self.uploads == 0, "left behind: {} uploads", self.uploads);
+        ensure!(self.probes.is_empty(), "left behind: {:?}", self.probes);
+        let tables: Vec<_> = self.tables.keys().collect();
+        ensure!(tables == [TABLE], "left behind: tables {tables:?}");
+        for (run, manifest) in self.manifests.iter().filter(|(run, _)| *run != live) {
+            ensure!(manifest.phase == Phase::Retired, "run {run} is {}", manifest.phase);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a table and its partitions show a run, all of it and nothing else.
+fn shows(table: &Shown, run: &Sealed<'_>) -> bool {
+    let location = &run.written.location;
+    let partitioned = !run.written.partition_columns.is_empty();
+    let wanted = run.partitions().into_iter().filter(|_| partitioned).map(|(values, files)| {
+        let values = values.iter().map(|value| value.as_glue().to_owned()).collect();
+        (values, format!("{location}{}", files.first().map_or("", |file| file.folder())))
+    });
+    table.location == *location && table.partitions == wanted.collect()
+}
+
+/// A run's manifest.
+pub(crate) async fn manifest(world: &World, run: &RunId) -> Result<Manifest> {
+    let uri = orders::manifest_uri(run)?;
+    let got = world.s3().get_object().bucket(BUCKET).key(uri.key()).send().await?;
+    Ok(Manifest::from_json(&got.body.collect().await?.into_bytes(), &uri)?)
+}
+
+async fn objects(world: &World, prefix: &str) -> Result<BTreeMap<String, u64>> {
+    let s3 = world.s3();
+    let mut pages = s3.list_objects_v2().bucket(BUCKET).prefix(prefix).into_paginator().send();
+    let mut objects = BTreeMap::new();
+    while let Some(page) = pages.next().await {
+        for object in page?.contents.unwrap_or_default() {
+            let size = u64::try_from(object.size.unwrap_or_default())?;
+            objects.insert(object.key.unwrap_or_default(), size);
+        }
+    }
+    Ok(objects)
+}
+
+async fn tables(world: &World) -> Result<BTreeMap<String, Shown>> {
+    let mut tables = BTreeMap::new();
+    let mut pages = world.glue().get_tables().database_name(DATABASE).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for table in page?.table_list.unwrap_or_default() {
+            tables.insert(table.name.clone(), shown(world, table).await?);
+        }
+    }
+    Ok(tables)
+}
+
+async fn shown(world: &World, table: Table) -> Result<Shown> {
+    let mut partitions = BTreeMap::new();
+    if !table.partition_keys().is_empty() {
+        let glue = world.glue();
+        let request = glue.get_partitions().database_name(DATABASE).table_name(&table.name);
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for partition in page?.partitions.unwrap_or_default() {
+                let location = partition.storage_descriptor.and_then(|storage| storage.location);
+                partitions.insert(partition.values.unwrap_or_default(), location.unwrap_or_default());
+            }
+        }
+    }
+    let location = table.storage_descriptor.and_then(|storage| storage.location).unwrap_or_default();
+    let parameters = table.parameters.unwrap_or_default().into_iter().collect();
+    Ok(Shown { location, parameters, partitions })
+}

@@ -1,0 +1,94 @@
+//! A step whose requests reach the lake only when the schedule says so.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use lakeward_local::{Effect, Hook, Rule, When};
+use lakeward_tests::embedded::{Command, Ended, World};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+/// A step that runs, and stops before each request until it is let through.
+pub(crate) struct Held {
+    permits: Arc<Semaphore>,
+    carried_out: watch::Receiver<usize>,
+    step: JoinHandle<Result<Ended>>,
+    ended: Option<Ended>,
+}
+
+impl Held {
+    /// Starts a step, held before its first request. No other step of this world may go by its caller's name.
+    pub(crate) fn start(world: &Arc<World>, command: &Command) -> Self {
+        let permits = Arc::new(Semaphore::new(0));
+        let (counter, carried_out) = watch::channel(0);
+        let at_the_door = Arc::clone(&permits);
+        let enter = Hook::new(move |_| {
+            let permits = Arc::clone(&at_the_door);
+            async move {
+                // Closed, the turnstile stands open.
+                if let Ok(permit) = permits.acquire().await {
+                    permit.forget();
+                }
+            }
+        });
+        let leave = Hook::new(move |_| {
+            counter.send_modify(|requests| *requests += 1);
+            std::future::ready(())
+        });
+        for (when, hook) in [(When::Before, enter), (When::After, leave)] {
+            let rule = Rule::new(when, Effect::Hook(hook));
+            world.faults().set(rule.caller(command.caller()).times(u64::MAX));
+        }
+        // A thread for each: a step's future borrows across its waits in ways that keep the compiler from seeing that it
+        // could be sent between threads.
+        let step = tokio::task::spawn_blocking({
+            let (world, command) = (Arc::clone(world), command.clone());
+            move || Handle::current().block_on(world.run(&command))
+        });
+        Self { permits, carried_out, step, ended: None }
+    }
+
+    /// Lets `requests` through, one after another, and waits until the lake has carried them out or the step has
+    /// ended.
+    pub(crate) async fn advance(&mut self, requests: usize) -> Result<()> {
+        if self.ended.is_some() {
+            return Ok(());
+        }
+        let until = *self.carried_out.borrow() + requests;
+        self.permits.add_permits(requests);
+        tokio::select! {
+            // The sender lives as long as the world's faults do.
+            _ = self.carried_out.wait_for(|requests| *requests >= until) => {}
+            ended = &mut self.step => self.ended = Some(ended.context("a step crashed")??),
+        }
+        Ok(())
+    }
+
+    /// How many of its requests the lake has carried out.
+    pub(crate) fn requests(&self) -> usize {
+        *self.carried_out.borrow()
+    }
+
+    /// Lets everything through until the step ends.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        self.permits.close();
+        if self.ended.is_none() {
+            self.ended = Some((&mut self.step).await.context("a step crashed")??);
+        }
+        Ok(())
+    }
+
+    /// How it ended.
+    pub(crate) async fn into_ended(mut self) -> Result<Ended> {
+        self.finish().await?;
+        self.ended.take().context("a finished step has ended")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Whatever still waits at the door goes on, or the lake could not be shut down.
+        self.permits.close();
+    }
+}
