@@ -17,7 +17,7 @@ pub enum CatalogError {
         database: String,
     },
     /// The table does not exist.
-    #[error("glue table {table} does not exist")]
+    #[error("glue table {table} does not exist, or was dropped meanwhile: run again")]
     NoSuchTable {
         /// The table.
         table: TableName,
@@ -91,13 +91,12 @@ impl Classify for CatalogError {
     fn kind(&self) -> Kind {
         match self {
             Self::NoSuchDatabase { .. } | Self::Denied { .. } => Kind::Configuration,
-            Self::Unreachable { .. } => Kind::Transient,
+            // Without it a step creates it, or says what is missing.
+            Self::Unreachable { .. } | Self::NoSuchTable { .. } => Kind::Transient,
             Self::Unsettled { .. } => Kind::Unknown,
             Self::PartitionsRefused { first, .. } if first.is_denied() => Kind::Configuration,
             Self::PartitionsRefused { first, .. } if first.is_passing() || first.is_race() => Kind::Transient,
-            Self::PartitionsRefused { .. } | Self::NoSuchTable { .. } | Self::Malformed { .. } => {
-                Kind::Unexpected
-            }
+            Self::PartitionsRefused { .. } | Self::Malformed { .. } => Kind::Unexpected,
             Self::Call { source, .. } => source.kind(),
             Self::Aws(error) => error.kind(),
         }

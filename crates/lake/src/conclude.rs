@@ -17,10 +17,9 @@ const MOMENT: Duration = Duration::from_secs(5);
 impl Lake {
     /// Ends a step on a run. A failure is given the command that goes on: `again`, the step's own, when it may succeed
     /// by itself; otherwise what the run's manifest has as next. It is noted beside the manifest, if there is one.
-    /// Neither changes how the step ends.
     ///
     /// # Errors
-    /// The failure that the step ended with.
+    /// The failure that the step ended with; that the run has ended, when that explains it.
     pub async fn conclude<R>(
         &self,
         outcome: Result<R, Failure>,
@@ -35,6 +34,7 @@ impl Lake {
         let manifests = self.manifests.with_caller(context.caller().for_a_moment());
         let told = tokio::time::timeout(MOMENT, manifests.find(run)).await;
         let manifest = told.ok().and_then(Result::ok).flatten().map(|stored| stored.manifest);
+        let failure = explained(failure, manifest.as_ref());
         let manifest = manifest.filter(|manifest| is_of(context.step(), manifest));
         let next = next(&failure, manifest.as_ref(), again, context);
         if let Some(manifest) = manifest.filter(|manifest| is_worth_a_note(&failure, manifest, context)) {
@@ -45,6 +45,18 @@ impl Lake {
             }
         }
         Err(failure.with_next(next))
+    }
+}
+
+/// What a failure comes from: when the run has ended meanwhile, from that. gc takes away what an ended run has in S3 and
+/// Glue, and a stalled step that still works on it meets all kinds of gaps.
+fn explained(failure: Failure, manifest: Option<&Manifest>) -> Failure {
+    let ended = manifest.and_then(|manifest| manifest.require_not_ended().err());
+    match ended {
+        Some(ended) if matches!(failure.kind(), Kind::Transient | Kind::Unexpected) => {
+            Failure::from(ended).context(failure.message())
+        }
+        Some(_) | None => failure,
     }
 }
 
