@@ -86,14 +86,16 @@ impl Manifest {
     /// Seals the run with what was written. A run that this attempt has sealed stays as it is.
     ///
     /// # Errors
-    /// [`Refusal::Fenced`] when another attempt holds or has sealed the run, [`Refusal::Ended`].
+    /// [`Refusal::Fenced`] when another attempt holds or has sealed the run, however that went on; [`Refusal::Ended`].
     pub fn seal(mut self, written: Written, stamp: Stamp) -> Result<Self, Refusal> {
-        self.require_not_ended()?;
-        if self.write.as_ref().is_some_and(|sealed| sealed.attempt == written.attempt) {
-            return Ok(self);
+        let holder = self.write.as_ref().map_or(&self.attempt.id, |sealed| &sealed.attempt);
+        if *holder != written.attempt {
+            let theirs = holder.clone();
+            return Err(Refusal::Fenced { run: self.run.id, mine: written.attempt, theirs });
         }
-        if self.phase != Phase::Writing || self.attempt.id != written.attempt {
-            return Err(Refusal::Fenced { run: self.run.id, mine: written.attempt, theirs: self.attempt.id });
+        self.require_not_ended()?;
+        if self.write.is_some() {
+            return Ok(self);
         }
         self.write = Some(written);
         Ok(self.moved(Phase::Written, stamp))
