@@ -19,14 +19,14 @@ const PATIENCE: &str = "--patience=1s";
 pub(crate) enum Orders {
     /// By one UpdateTable.
     Unpartitioned,
-    /// Partition by partition: a run has a partition in common with the run before, and one of its own.
+    /// Partition by partition: all runs have a partition in common, and every other run another one.
     Partitioned,
 }
 
 impl Orders {
     /// `write` of the `n`th run.
     pub(crate) fn write(self, n: u32) -> Command {
-        self.write_of(n, &format!("SELECT i AS id, {n} + i % 2 AS part FROM range(4) t(i)"))
+        self.write_of(n, &format!("SELECT i AS id, (i % 2) * (1 + {n} % 2) AS part FROM range(4) t(i)"))
     }
 
     /// `write` of the `n`th run, with another query than [`Orders::write`]'s.

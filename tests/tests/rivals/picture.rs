@@ -69,7 +69,12 @@ impl Picture {
                 (name, &table.location, &table.partitions, lasting.collect::<Vec<_>>())
             })
             .collect();
-        format!("{manifests:?} {tables:?} {:?} {} {:?}", self.files, self.uploads, self.probes)
+        // The names of files are random.
+        let mut files = BTreeMap::<&str, usize>::new();
+        for key in self.files.keys() {
+            *files.entry(key.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
+        }
+        format!("{manifests:?} {tables:?} {files:?} {} {:?}", self.uploads, self.probes)
     }
 
     /// Whether the live table says that it shows the `n`th run, and yet has partitions of another one or lacks some.

@@ -52,7 +52,7 @@ async fn a_stalled_write_is_fenced_by_a_second_attempt() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_write_is_fenced_by_an_attempt_with_a_mended_query() -> Result<()> {
-    let mended = TABLE.write_of(2, "SELECT i AS id, 1 AS part FROM range(7) t(i)");
+    let mended = TABLE.write_of(2, "SELECT i AS id, 1::BIGINT AS part FROM range(7) t(i)");
     // Before it has claimed the run, it is not fenced but told that the run is another request's.
     stalls(None, TABLE.write(2), vec![runs(mended)], &[Kind::Fenced, Kind::Usage], &[1]).await
 }

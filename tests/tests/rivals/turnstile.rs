@@ -12,18 +12,27 @@ use tokio::task::JoinHandle;
 /// A step that runs, and stops before each request until it is let through.
 pub(crate) struct Held {
     permits: Arc<Semaphore>,
-    carried_out: watch::Receiver<usize>,
+    progress: watch::Receiver<Progress>,
     step: JoinHandle<Result<Ended>>,
     ended: Option<Ended>,
+}
+
+/// How many requests of a step have come to the lake, and how many of them it has carried out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    arrived: usize,
+    carried_out: usize,
 }
 
 impl Held {
     /// Starts a step, held before its first request. No other step of this world may go by its caller's name.
     pub(crate) fn start(world: &Arc<World>, command: &Command) -> Self {
         let permits = Arc::new(Semaphore::new(0));
-        let (counter, carried_out) = watch::channel(0);
-        let at_the_door = Arc::clone(&permits);
+        let (counter, progress) = watch::channel(Progress::default());
+        let counter = Arc::new(counter);
+        let (at_the_door, arrivals) = (Arc::clone(&permits), Arc::clone(&counter));
         let enter = Hook::new(move |_| {
+            arrivals.send_modify(|progress| progress.arrived += 1);
             let permits = Arc::clone(&at_the_door);
             async move {
                 // Closed, the turnstile stands open.
@@ -33,7 +42,7 @@ impl Held {
             }
         });
         let leave = Hook::new(move |_| {
-            counter.send_modify(|requests| *requests += 1);
+            counter.send_modify(|progress| progress.carried_out += 1);
             std::future::ready(())
         });
         for (when, hook) in [(When::Before, enter), (When::After, leave)] {
@@ -46,20 +55,20 @@ impl Held {
             let (world, command) = (Arc::clone(world), command.clone());
             move || Handle::current().block_on(world.run(&command))
         });
-        Self { permits, carried_out, step, ended: None }
+        Self { permits, progress, step, ended: None }
     }
 
-    /// Lets `requests` through, one after another, and waits until the lake has carried them out or the step has
-    /// ended.
+    /// Lets `requests` through, one after another, and waits until the lake has carried them out and the step stands
+    /// before its next one, or has ended.
     pub(crate) async fn advance(&mut self, requests: usize) -> Result<()> {
         if self.ended.is_some() {
             return Ok(());
         }
-        let until = *self.carried_out.borrow() + requests;
+        let until = self.requests() + requests;
         self.permits.add_permits(requests);
         tokio::select! {
             // The sender lives as long as the world's faults do.
-            _ = self.carried_out.wait_for(|requests| *requests >= until) => {}
+            _ = self.progress.wait_for(|now| now.carried_out >= until && now.arrived > until) => {}
             ended = &mut self.step => self.ended = Some(ended.context("a step crashed")??),
         }
         Ok(())
@@ -67,7 +76,7 @@ impl Held {
 
     /// How many of its requests the lake has carried out.
     pub(crate) fn requests(&self) -> usize {
-        *self.carried_out.borrow()
+        self.progress.borrow().carried_out
     }
 
     /// Lets everything through until the step ends.
