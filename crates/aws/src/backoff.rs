@@ -10,7 +10,7 @@ use crate::Cancel;
 /// How a call that failed for the moment is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How long to go on trying, measured from the first try.
+    /// How long to go on trying, measured from the first wait: a step that was suspended before it still looks again.
     pub patience: Duration,
     /// The longest first wait; each following wait is up to twice as long.
     pub base: Duration,
@@ -54,13 +54,14 @@ pub enum End {
 #[derive(Debug)]
 pub struct Backoff {
     waits: ExponentialBackoff,
-    started: Instant,
+    /// When the first wait began.
+    started: Option<Instant>,
     patience: Duration,
     cancel: Cancel,
 }
 
 impl Backoff {
-    /// Starts the clock of `policy`'s patience.
+    /// The waits of a piece of work that begins.
     pub fn new(policy: RetryPolicy, cancel: Cancel) -> Self {
         // backon adds up to one whole delay to each delay; from half of ours, waits are spread over
         // the upper half of the interval, so that a crowd throttled together does not return together.
@@ -70,7 +71,7 @@ impl Backoff {
             .with_jitter()
             .without_max_times()
             .build();
-        Self { waits, started: Instant::now(), patience: policy.patience, cancel }
+        Self { waits, started: None, patience: policy.patience, cancel }
     }
 
     /// Waits before the next try and says how long it was.
@@ -78,8 +79,8 @@ impl Backoff {
         if self.cancel.is_cancelled() {
             return Err(End::Cancelled);
         }
-        let Some(wait) = self.waits.next().filter(|wait| self.started.elapsed() + *wait <= self.patience)
-        else {
+        let waited = self.started.get_or_insert_with(Instant::now).elapsed();
+        let Some(wait) = self.waits.next().filter(|wait| waited + *wait <= self.patience) else {
             return Err(End::OutOfPatience);
         };
         tokio::select! {
@@ -108,6 +109,14 @@ mod tests {
         assert!(waits.iter().any(|wait| *wait >= policy.cap / 2), "{waits:?}");
         assert!(started.elapsed() <= policy.patience);
         assert!(started.elapsed() + policy.cap >= policy.patience, "gave up early: {waits:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_begins_with_the_first_wait() {
+        let policy = RetryPolicy::default();
+        let mut backoff = Backoff::new(policy, Cancel::new());
+        tokio::time::advance(policy.patience * 2).await;
+        assert!(backoff.wait().await.is_ok(), "a step that was suspended gives up without another look");
     }
 
     #[tokio::test(start_paused = true)]
