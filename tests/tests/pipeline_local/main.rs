@@ -3,6 +3,7 @@
 mod failures;
 mod interrupted;
 mod replica;
+mod rivals;
 mod stalled;
 mod stores;
 
