@@ -2,7 +2,7 @@
 
 use crate::gc::Gc;
 use crate::lake::RunNo;
-use crate::model::{Actor, End, Event, FORWARD, Mishaps, NEVER_BACK, Rivalry, Rules, WHOLE};
+use crate::model::{Actor, End, Event, FORWARD, Guard, Mishaps, NEVER_BACK, Rivalry, Rules, WHOLE};
 use crate::scene;
 use crate::search::{Found, search};
 use crate::swap::{Swap, Way};
@@ -31,7 +31,7 @@ fn rivalry(published: RunNo, partitioned: bool, actors: impl IntoIterator<Item =
         actors: actors.into_iter().collect(),
         last: None,
         mishaps: MISHAPS,
-        rules: Rules::ALL,
+        rules: Rules::default(),
         partitioned,
     }
 }
@@ -116,36 +116,36 @@ fn a_swap_a_rollback_and_gc_at_once_leave_one_run_whole() {
 
 #[test]
 fn without_a_version_check_a_swap_goes_back_in_time() {
-    let rules = Rules { version_id: false, ..Rules::ALL };
+    let rules = Rules::without(Guard::VersionId);
     let actors = [2, 3].map(|run| forward(run, UNPARTITIONED));
     fails("no VersionId", FORWARD, &Rivalry { rules, ..rivalry(1, UNPARTITIONED, actors) });
 }
 
 #[test]
 fn without_the_newest_run_in_the_table_a_stalled_swap_undoes_a_rollback() {
-    let rules = Rules { newest: false, ..Rules::ALL };
+    let rules = Rules::without(Guard::Newest);
     let actors = [forward(2, UNPARTITIONED), forward(3, UNPARTITIONED), rollback(1, UNPARTITIONED)];
     let mishaps = Mishaps::default();
-    fails("no newest", FORWARD, &Rivalry { rules, mishaps, ..rivalry(1, UNPARTITIONED, actors) });
+    fails("no newest", FORWARD, &Rivalry { mishaps, rules, ..rivalry(1, UNPARTITIONED, actors) });
 }
 
 #[test]
 fn without_a_condition_on_its_mark_gc_retires_what_goes_live() {
-    let rules = Rules { etag: false, ..Rules::ALL };
+    let rules = Rules::without(Guard::Etag);
     let actors = [gc(), forward(3, UNPARTITIONED)];
     fails("no ETag", NEVER_BACK, &Rivalry { rules, ..rivalry(2, UNPARTITIONED, actors) });
 }
 
 #[test]
 fn without_its_fence_gc_retires_what_a_stalled_swap_then_shows() {
-    let rules = Rules { fence: false, ..Rules::ALL };
+    let rules = Rules::without(Guard::Fence);
     let actors = [gc(), forward(3, UNPARTITIONED)];
     fails("no fence", NEVER_BACK, &Rivalry { rules, ..rivalry(2, UNPARTITIONED, actors) });
 }
 
 #[test]
 fn without_a_second_look_gc_retires_what_has_gone_live() {
-    let rules = Rules { look_again: false, ..Rules::ALL };
+    let rules = Rules::without(Guard::SecondLook);
     let actors = [gc(), forward(3, UNPARTITIONED)];
     fails("no second look", NEVER_BACK, &Rivalry { rules, ..rivalry(2, UNPARTITIONED, actors) });
 }
@@ -153,10 +153,10 @@ fn without_a_second_look_gc_retires_what_has_gone_live() {
 /// The one gap that is known (`docs/PROTOCOL.md`): suspended for longer than its lease, a swap of partitions moves some
 /// back that another run has moved since.
 fn suspended(last: Option<Actor>) -> Rivalry {
-    let rules = Rules { no_suspension: false, ..Rules::ALL };
+    let rules = Rules::without(Guard::Lease);
     let actors = [2, 3].map(|run| forward(run, PARTITIONED));
     let mishaps = Mishaps::default();
-    Rivalry { rules, mishaps, last, ..rivalry(1, PARTITIONED, actors) }
+    Rivalry { last, mishaps, rules, ..rivalry(1, PARTITIONED, actors) }
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! `lakeward-gc` without any grace, one request at a time.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use lakeward_gc::{AttemptFolder, GlueState, Inventory, Policy, Run, plan};
 use lakeward_manifest::{LiveState, Manifest, Step};
 use lakeward_store::{ETag, Stored};
-use std::time::Duration;
 
 use crate::lake::{Lake, RunNo, Table, Value};
-use crate::model::{Answer, End, Rules};
+use crate::model::{Answer, End, Guard, Rules};
 use crate::named::Named;
 use crate::scene::{attempt, id, now, number, stamp};
 
@@ -101,7 +101,7 @@ impl Gc {
             Pc::Mark => next.mark(lake, rules, passed, answer),
             Pc::SettleMark => {
                 // Read back and compared: it is marked if the manifest is what was to be put.
-                let Some(run) = next.retire.pop_front() else { return None };
+                let run = next.retire.pop_front()?;
                 if let Some(retiring) = next.retiring(run, passed)
                     && lake.manifests.get(&run) == Some(&retiring)
                 {
@@ -136,7 +136,7 @@ impl Gc {
         };
         match self.retire.iter().any(announced) {
             _ if self.retire.is_empty() => Pc::Ended(End::Done),
-            true if rules.fence => Pc::ReadToFence,
+            true if rules.has(Guard::Fence) => Pc::ReadToFence,
             true | false => Pc::LookAgain,
         }
     }
@@ -170,7 +170,7 @@ impl Gc {
     fn fence(&mut self, lake: &mut Lake, rules: Rules, answer: Answer) -> Pc {
         let Some(table) = self.table.clone() else { return Pc::LookAgain };
         let state = LiveState::clone(&table.state);
-        let done = lake.put_table(Some(&table), state, Some(self.execution), rules.version_id);
+        let done = lake.put_table(Some(&table), state, Some(self.execution), rules.has(Guard::VersionId));
         match (done, answer) {
             (_, Answer::Lost) => Pc::SettleFence,
             (true, Answer::Received) => Pc::LookAgain,
@@ -180,7 +180,7 @@ impl Gc {
 
     /// What has gone live, or is going live, since the plan was made stays.
     fn leave_alone(&mut self, partitions: &BTreeMap<Value, RunNo>, rules: Rules) -> Pc {
-        if rules.look_again {
+        if rules.has(Guard::SecondLook) {
             let state = self.table.as_ref().map(|table| LiveState::clone(&table.state)).unwrap_or_default();
             let visible = state.visible_runs().map(number);
             let stays: Vec<RunNo> = visible.chain(self.pointed_at(partitions)).collect();
@@ -210,7 +210,7 @@ impl Gc {
     fn mark(&mut self, lake: &mut Lake, rules: Rules, passed: u32, answer: Answer) -> Pc {
         let Some(run) = self.retire.front().copied() else { return Pc::Ended(End::Done) };
         if let (Some(was), Some(retiring)) = (self.manifests.get(&run), self.retiring(run, passed)) {
-            let done = retiring == *was || lake.put_manifest(run, was, retiring, rules.etag);
+            let done = retiring == *was || lake.put_manifest(run, was, retiring, rules.has(Guard::Etag));
             if answer == Answer::Lost {
                 return Pc::SettleMark;
             }

@@ -27,32 +27,37 @@ pub(crate) enum End {
     Dead,
 }
 
-/// The guards of the protocol, each of which can be taken away to see what it is for.
+/// A guard of the protocol, which can be taken away to see what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Rules {
+pub(crate) enum Guard {
     /// UpdateTable names the version that was read.
-    pub(crate) version_id: bool,
+    VersionId,
     /// gc's mark names the ETag that was read.
-    pub(crate) etag: bool,
+    Etag,
     /// The live table knows the newest run that was ever live.
-    pub(crate) newest: bool,
+    Newest,
     /// gc changes the live table's version before it retires a run that a swap has announced.
-    pub(crate) fence: bool,
+    Fence,
     /// gc looks at Glue again before it marks.
-    pub(crate) look_again: bool,
-    /// Nobody is suspended for longer than the lease while it holds the live table.
-    pub(crate) no_suspension: bool,
+    SecondLook,
+    /// Nobody is suspended for longer than the lease while it holds the live table: an assumption.
+    Lease,
+}
+
+/// The guards that stand: all of them, or all but one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Rules {
+    missing: Option<Guard>,
 }
 
 impl Rules {
-    pub(crate) const ALL: Self = Self {
-        version_id: true,
-        etag: true,
-        newest: true,
-        fence: true,
-        look_again: true,
-        no_suspension: true,
-    };
+    pub(crate) fn without(guard: Guard) -> Self {
+        Self { missing: Some(guard) }
+    }
+
+    pub(crate) fn has(self, guard: Guard) -> bool {
+        self.missing != Some(guard)
+    }
 }
 
 /// A step that may act.
@@ -192,7 +197,7 @@ impl Rivalry {
             ];
             events.extend(mishaps.into_iter().filter(|(may, _)| *may).map(|(_, event)| event));
         }
-        let held = self.rules.no_suspension && state.actors.iter().any(|actor| actor.holds(&state.lake));
+        let held = self.rules.has(Guard::Lease) && state.actors.iter().any(|actor| actor.holds(&state.lake));
         if state.has_a_lease_left() && !held {
             events.push(Event::Lapse);
         }

@@ -9,7 +9,7 @@ use lakeward_manifest::{
 use serde_json::Map;
 
 use crate::lake::{Lake, RunNo, Table, Value};
-use crate::model::{Answer, End, Rules};
+use crate::model::{Answer, End, Guard, Rules};
 use crate::named::Named;
 use crate::scene::{self, LEASE, id, now, number, partitions_of, published_at};
 
@@ -181,7 +181,7 @@ impl Swap {
         self.live.clone_from(&lake.table);
         self.turns += 1;
         let mut state = state_of(self.live.as_ref());
-        if !rules.newest {
+        if !rules.has(Guard::Newest) {
             state.newest.clone_from(&state.run);
         }
         let direction = match self.direction {
@@ -253,7 +253,7 @@ impl Swap {
         self.wanted = Some(Named::new(state.clone()));
         // An intent leaves gc's mark where it is, a publication takes it away.
         let fenced_by = was.as_ref().filter(|_| self.partitioned).and_then(|table| table.fenced_by);
-        let done = lake.put_table(was.as_ref(), state, fenced_by, rules.version_id);
+        let done = lake.put_table(was.as_ref(), state, fenced_by, rules.has(Guard::VersionId));
         if done && !self.partitioned {
             self.went_live(lake);
         }
@@ -353,7 +353,7 @@ impl Swap {
     fn release(&mut self, lake: &mut Lake, rules: Rules, passed: u32, answer: Answer) -> Pc {
         let state = self.live_state(self.last.as_ref(), passed);
         self.wanted = Some(Named::new(state.clone()));
-        let done = lake.put_table(self.last.as_ref(), state, None, rules.version_id);
+        let done = lake.put_table(self.last.as_ref(), state, None, rules.has(Guard::VersionId));
         if done {
             self.went_live(lake);
         }
