@@ -70,6 +70,7 @@ pub(crate) async fn go_live(
             let partitions = partitioned::would_change(swap, &live).await?;
             return Ok(Outcome::WouldChange { replaced: live.state.run, partitions });
         }
+        record_predecessor(swap, manifests, &live).await?;
         // Anew on every turn, after the live table was read: whoever ended this run since, and fenced the version that an
         // earlier turn had read, makes this fail.
         current =
@@ -90,7 +91,6 @@ pub(crate) async fn go_live(
                 let partitions = made.partitions;
                 let publication = publication(swap, &live, direction, &made);
                 record(swap, manifests, current, &publication).await?;
-                record_predecessor(swap, manifests, &live).await;
                 return Ok(Outcome::Changed { publication, partitions });
             }
             Change::Overtaken => {
@@ -196,13 +196,16 @@ async fn record(
     Ok(())
 }
 
-/// Records that the run before was live, should its own swap have died before it could: otherwise it could not be
-/// rolled back to, and gc would not know it for a version. The live table has been changed, so that a failure here
-/// must not look like one of the swap.
-async fn record_predecessor(swap: &Swap<'_>, manifests: &Manifests, live: &LiveTable) {
-    let (Some(run), Some(at)) = (swap.replaced(live), live.state.published_at) else { return };
+/// Records that the run before is live, should its own swap have died before it could: otherwise it could not be rolled
+/// back to. Before it is replaced, as the live table does not tell afterwards when it went live.
+///
+/// A failure that may pass ends the swap, which has changed nothing yet. A manifest that cannot be read, or a run that has
+/// ended, must not keep every later run from going live.
+async fn record_predecessor(swap: &Swap<'_>, manifests: &Manifests, live: &LiveTable) -> Result<(), Failure> {
+    let before = live.state.run.as_ref().filter(|run| *run != swap.run_id());
+    let (Some(run), Some(at)) = (before, live.state.published_at) else { return Ok(()) };
     let recorded = async {
-        let Some(before) = manifests.find(&run).await? else { return Ok(()) };
+        let Some(before) = manifests.find(run).await? else { return Ok(()) };
         if before.manifest.phase != Phase::Verified {
             return Ok(());
         }
@@ -219,8 +222,15 @@ async fn record_predecessor(swap: &Swap<'_>, manifests: &Manifests, live: &LiveT
             |manifest: Manifest| manifest.publish(publication.clone(), view.clone(), swap.context.stamp());
         manifests.change(before, publish).await.map(drop).map_err(Failure::from)
     };
-    if let Err(failure) = recorded.await {
-        tracing::warn!(%failure, %run, "it could not be recorded that this run was live before");
+    match recorded.await {
+        Err(failure) if matches!(failure.kind(), Kind::Transient | Kind::Unknown) => {
+            Err(failure.context(format!("recording that run {run} is live")))
+        }
+        Err(failure) => {
+            tracing::warn!(%failure, %run, "it could not be recorded that this run is live");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 
