@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod conformance;
+pub mod crash;
 pub mod embedded;
 pub mod lake;
 pub mod reader;

@@ -65,7 +65,15 @@ impl GlueTable {
     /// # Errors
     /// Glue fails, or gives a table without a Location.
     pub async fn find(backend: &Backend, name: &str) -> Result<Option<Self>> {
-        let got = backend.glue().get_table().database_name(backend.database()).name(name).send().await;
+        Self::read(&backend.glue(), backend.database(), name).await
+    }
+
+    /// The table of this name in a database, if there is one.
+    ///
+    /// # Errors
+    /// As [`GlueTable::find`].
+    pub async fn read(glue: &aws_sdk_glue::Client, database: &str, name: &str) -> Result<Option<Self>> {
+        let got = glue.get_table().database_name(database).name(name).send().await;
         let table = match got {
             Ok(got) => got.table.with_context(|| format!("no table in the answer for {name}"))?,
             Err(error) => {
@@ -76,7 +84,11 @@ impl GlueTable {
                 return Err(error).with_context(|| format!("reading glue table {name}"));
             }
         };
-        let (partitions, pages) = partitions(backend, name).await?;
+        // A reader asks for the partitions of a partitioned table alone.
+        let (partitions, pages) = match table.partition_keys() {
+            [] => (Vec::new(), 0),
+            _ => partitions(glue, database, name).await?,
+        };
         let storage = table.storage_descriptor().context("a table without a storage descriptor")?;
         Ok(Some(Self {
             location: location(storage)?,
@@ -124,11 +136,14 @@ impl GlueTable {
     }
 }
 
-async fn partitions(backend: &Backend, name: &str) -> Result<(Vec<Partition>, usize)> {
+async fn partitions(
+    glue: &aws_sdk_glue::Client,
+    database: &str,
+    name: &str,
+) -> Result<(Vec<Partition>, usize)> {
     let (mut partitions, mut pages, mut token) = (Vec::new(), 0, None);
     loop {
-        let glue = backend.glue();
-        let page = glue.get_partitions().database_name(backend.database()).table_name(name);
+        let page = glue.get_partitions().database_name(database).table_name(name);
         let page = page.set_next_token(token).send().await;
         let page = page.with_context(|| format!("reading partitions of {name}"))?;
         pages += 1;

@@ -6,7 +6,7 @@ mod contents;
 mod orders;
 mod time;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::backend::Backend;
 use crate::conformance::{Endpoint, REGION};
 pub use contents::{Contents, Shown};
 pub use orders::Orders;
@@ -51,7 +52,7 @@ impl World {
     /// An empty lake with [`BUCKET`] and [`DATABASE`].
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port or no temporary folder can be had.
     pub async fn start() -> Result<Self> {
         let clock = Arc::new(TestClock::default());
         let lake = LocalLake::start(Options {
@@ -66,7 +67,7 @@ impl World {
     /// A world like this one as it is now.
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port or no temporary folder can be had.
     pub async fn fork(&self) -> Result<Self> {
         let clock = Arc::new(self.clock.fork());
         let lake = self.lake.fork(lake_clock(&clock)).await?;
@@ -109,25 +110,31 @@ impl World {
         self.endpoint.glue()
     }
 
+    /// The lake as tests from outside see it.
+    ///
+    /// # Errors
+    /// No temporary folder can be had.
+    pub fn backend(&self) -> Result<Backend> {
+        Backend::new(self.endpoint.clone(), self.endpoint.clone(), BUCKET, DATABASE)
+    }
+
     /// Runs a step to its end: `command` is the binary's name and its arguments.
     ///
     /// # Errors
     /// The command line is not one of the step's.
     pub async fn run(&self, command: &Command) -> Result<Ended> {
         let aws = self.aws(&command.caller)?;
-        let context = |step, common: &_| {
+        let line = command.line(self.scratch.path());
+        let context = |common: &_| {
+            let step = command.step;
             Context::embedded(step, common, Arc::clone(&self.clock) as _, Arc::clone(&self.ids) as _, aws)
         };
         match command.step {
-            Step::Write => {
-                let command =
-                    command.clone().args([OsStr::new("--scratch"), self.scratch.path().as_os_str()]);
-                ended(&command, context, lakeward_write::run).await
-            }
-            Step::Register => ended(command, context, lakeward_register::run).await,
-            Step::Verify => ended(command, context, lakeward_verify::run).await,
-            Step::Swap => ended(command, context, lakeward_swap::run).await,
-            Step::Gc => ended(command, context, lakeward_gc::run).await,
+            Step::Write => ended(line, context, lakeward_write::run).await,
+            Step::Register => ended(line, context, lakeward_register::run).await,
+            Step::Verify => ended(line, context, lakeward_verify::run).await,
+            Step::Swap => ended(line, context, lakeward_swap::run).await,
+            Step::Gc => ended(line, context, lakeward_gc::run).await,
         }
     }
 
@@ -190,8 +197,8 @@ fn lake_clock(clock: &Arc<TestClock>) -> LakeClock {
 }
 
 async fn ended<A, R, Running>(
-    command: &Command,
-    context: impl FnOnce(Step, &lakeward_cli::CommonArgs) -> Context,
+    line: Vec<OsString>,
+    context: impl FnOnce(&lakeward_cli::CommonArgs) -> Context,
     run: impl FnOnce(A, Context) -> Running,
 ) -> Result<Ended>
 where
@@ -199,9 +206,10 @@ where
     R: Serialize,
     Running: Future<Output = Result<R, Failure>>,
 {
-    let args = A::try_parse_from(command.line()).with_context(|| format!("{command:?}"))?;
-    let context = context(command.step, args.common());
-    match run(args, context).await {
+    let args = A::try_parse_from(&line).with_context(|| format!("{line:?}"))?;
+    let context = context(args.common());
+    // Boxed: a step's future is large, and tests hold many at once.
+    match Box::pin(run(args, context)).await {
         Ok(result) => Ok(Ok(serde_json::to_value(result).context("a step's result")?)),
         Err(failure) => Ok(Err(failure)),
     }
@@ -239,12 +247,23 @@ impl Command {
         &self.caller
     }
 
+    /// Its arguments.
+    pub fn arguments(&self) -> &[OsString] {
+        &self.args
+    }
+
     /// Which step it is.
     pub const fn step(&self) -> Step {
         self.step
     }
 
-    fn line(&self) -> impl Iterator<Item = OsString> + '_ {
-        std::iter::once(self.step.binary().into()).chain(self.args.iter().cloned())
+    /// As it would be typed, with the folder in which a step may make one of its own.
+    fn line(&self, scratch: &Path) -> Vec<OsString> {
+        let mut line = vec![self.step.binary().into()];
+        line.extend(self.args.iter().cloned());
+        if self.step == Step::Write {
+            line.extend(["--scratch".into(), scratch.into()]);
+        }
+        line
     }
 }

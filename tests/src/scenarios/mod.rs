@@ -6,7 +6,7 @@ mod empty;
 mod gates;
 mod gc;
 mod inputs;
-mod live_table;
+pub(crate) mod live_table;
 mod manifests;
 mod occupied;
 mod partitions;
