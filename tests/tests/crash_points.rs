@@ -2,15 +2,43 @@
 
 use anyhow::Result;
 use lakeward_manifest::Step;
-use lakeward_tests::crash::{Scenario, requests, try_every_point};
+use lakeward_tests::crash::{Scenario, Shape, requests, try_every_point};
 
 const PROMISES: &str = include_str!("../../docs/PROTOCOL.md");
-const STEPS: [Step; 5] = [Step::Write, Step::Register, Step::Verify, Step::Swap, Step::Gc];
+
+/// A test for each step and shape, and the list of them.
+macro_rules! tests {
+    ($($name:ident: $step:ident, $shape:ident;)+) => {
+        const TRIED: &[(Step, Shape)] = &[$((Step::$step, Shape::$shape)),+];
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $name() -> Result<()> {
+            for scenario in Scenario::of(Step::$step, Shape::$shape) {
+                println!("{}", try_every_point(scenario).await?);
+            }
+            Ok(())
+        })+
+    };
+}
+
+tests! {
+    a_write_is_made_good_from_every_crash_point: Write, Plain;
+    a_partitioned_write_is_made_good_from_every_crash_point: Write, Partitioned;
+    a_write_in_parts_is_made_good_from_every_crash_point: Write, Large;
+    a_register_is_made_good_from_every_crash_point: Register, Plain;
+    a_partitioned_register_is_made_good_from_every_crash_point: Register, Partitioned;
+    a_verify_is_made_good_from_every_crash_point: Verify, Plain;
+    a_partitioned_verify_is_made_good_from_every_crash_point: Verify, Partitioned;
+    a_swap_is_made_good_from_every_crash_point: Swap, Plain;
+    a_partitioned_swap_is_made_good_from_every_crash_point: Swap, Partitioned;
+    a_swap_in_batches_is_made_good_from_every_crash_point: Swap, Wide;
+    a_gc_is_made_good_from_every_crash_point: Gc, Plain;
+    a_partitioned_gc_is_made_good_from_every_crash_point: Gc, Partitioned;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_numbers_of_requests_are_right() -> Result<()> {
     let mut wrong = Vec::new();
-    for scenario in STEPS.into_iter().flat_map(Scenario::of) {
+    for scenario in TRIED.iter().flat_map(|&(step, shape)| Scenario::of(step, shape)) {
         let Scenario { step, story, shape } = scenario;
         let row = format!("| {step} | {} | {} | {} |", story.name(), shape.name(), requests(scenario).await?);
         if !PROMISES.contains(&row) {
@@ -18,44 +46,5 @@ async fn the_documented_numbers_of_requests_are_right() -> Result<()> {
         }
     }
     assert!(wrong.is_empty(), "docs/PROTOCOL.md lacks:\n{}", wrong.join("\n"));
-    Ok(())
-}
-
-/// Tries every point of every scenario of a step; the tables of what was tried.
-async fn every_point(step: Step) -> Result<String> {
-    let mut tables = String::new();
-    for scenario in Scenario::of(step) {
-        tables.push_str(&try_every_point(scenario).await?.to_string());
-    }
-    Ok(tables)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_write_is_made_good_from_every_crash_point() -> Result<()> {
-    println!("{}", every_point(Step::Write).await?);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_register_is_made_good_from_every_crash_point() -> Result<()> {
-    println!("{}", every_point(Step::Register).await?);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_verify_is_made_good_from_every_crash_point() -> Result<()> {
-    println!("{}", every_point(Step::Verify).await?);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_swap_is_made_good_from_every_crash_point() -> Result<()> {
-    println!("{}", every_point(Step::Swap).await?);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gc_is_made_good_from_every_crash_point() -> Result<()> {
-    println!("{}", every_point(Step::Gc).await?);
     Ok(())
 }

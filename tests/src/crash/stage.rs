@@ -11,7 +11,7 @@ use crate::embedded::World;
 use crate::scenarios::live_table::edit;
 
 /// Longer than a swap's lease, and than any grace that gc is given here.
-pub(crate) const LONG: Duration = Duration::from_mins(20);
+const LONG: Duration = Duration::from_mins(20);
 
 /// Prepares the lake.
 pub(crate) async fn set(scenario: Scenario) -> Result<World> {
@@ -122,8 +122,10 @@ impl Stage<'_> {
 
     /// Runs a step that is killed at the request that the rule names.
     async fn dies(&self, step: Step, version: usize, rule: Rule) -> Result<()> {
-        let dying = self.scenario.of_version(step, version).called("dying");
-        let fault = self.world.faults().set(rule.caller("dying").times(u64::MAX));
+        // A name of its own, as the rule stays: what the dying step still sends comes to nothing.
+        let caller = format!("dying-{step}");
+        let dying = self.scenario.of_version(step, version).called(&caller);
+        let fault = self.world.faults().set(rule.caller(caller).times(u64::MAX));
         tokio::select! {
             ended = self.world.run(&dying) => bail!("{step} was not killed: {ended:?}"),
             () = fault.reached() => Ok(()),
