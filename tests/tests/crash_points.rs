@@ -38,9 +38,12 @@ tests! {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_numbers_of_requests_are_right() -> Result<()> {
     let mut wrong = Vec::new();
-    for scenario in TRIED.iter().flat_map(|&(step, shape)| Scenario::of(step, shape)) {
-        let Scenario { step, story, shape } = scenario;
-        let row = format!("| {step} | {} | {} | {} |", story.name(), shape.name(), requests(scenario).await?);
+    for &(step, shape) in TRIED {
+        let mut counts = Vec::new();
+        for scenario in Scenario::of(step, shape) {
+            counts.push(format!("{} {}", scenario.story.name(), requests(scenario).await?));
+        }
+        let row = format!("| {step} | {} | {} |", shape.name(), counts.join(", "));
         if !PROMISES.contains(&row) {
             wrong.push(row);
         }
