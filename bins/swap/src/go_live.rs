@@ -3,9 +3,7 @@
 
 use jiff::Timestamp;
 use lakeward_catalog::{Create, LiveTable, Table, run_table};
-use lakeward_manifest::{
-    Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, decide_swap, parameters,
-};
+use lakeward_manifest::{Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, parameters};
 use lakeward_outcome::{Failure, Kind};
 use lakeward_store::{Manifests, Stored};
 use serde_json::Map;
@@ -52,7 +50,7 @@ pub(crate) async fn go_live(
     loop {
         let live = LiveTable::read(swap.catalog, swap.table).await?;
         live.check_may_show(&swap.run.written.partition_columns, args.adopt)?;
-        match decide(swap, &live, stored, direction) {
+        match stored.manifest.decide_swap(&live.state, direction, swap.context.now()) {
             SwapDecision::AlreadyLive if args.dry_run || is_whole(swap, &live).await? => {
                 return was_live(swap, manifests, current, live, direction, args.dry_run).await;
             }
@@ -112,16 +110,6 @@ async fn create(swap: &Swap<'_>) -> Result<Create, Failure> {
 
 fn contended(swap: &Swap<'_>) -> Failure {
     Failure::new(Kind::Transient, format!("{} kept being changed by others: run again", swap.table))
-}
-
-/// Decides from the live table; a run that was published once does not go forward a second time.
-fn decide(swap: &Swap<'_>, live: &LiveTable, stored: &Stored, direction: Direction) -> SwapDecision {
-    let decision = decide_swap(&live.state, swap.run_id(), direction, swap.context.now());
-    let published = direction == Direction::Forward && stored.manifest.phase == Phase::Published;
-    match decision {
-        SwapDecision::Publish if published => SwapDecision::Superseded { by: swap.run_id().clone() },
-        decision => decision,
-    }
 }
 
 /// Whether every partition of a live run is as it should be: a swap that was taken over may have moved one back.

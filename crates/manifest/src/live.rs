@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Manifest, Phase};
 use crate::ids::{ExecutionId, RunId};
 
 /// The Glue table parameters that Lakeward owns.
@@ -151,6 +152,18 @@ pub enum SwapDecision {
         /// The newer run, or this run itself when it was rolled back from.
         by: RunId,
     },
+}
+
+impl Manifest {
+    /// Decides whether the run may go live. One that was published once does not go forward a second time.
+    pub fn decide_swap(&self, live: &LiveState, direction: Direction, now: Timestamp) -> SwapDecision {
+        let decision = decide_swap(live, &self.run.id, direction, now);
+        let published = direction == Direction::Forward && self.phase == Phase::Published;
+        match decision {
+            SwapDecision::Publish if published => SwapDecision::Superseded { by: self.run.id.clone() },
+            decision => decision,
+        }
+    }
 }
 
 /// Decides whether `run` may go live. A rival's intent is void once its time has run out.

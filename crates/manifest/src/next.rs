@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::command::CommandLine;
 use crate::document::{Manifest, Phase, Step};
 use crate::ids::RunId;
-use crate::live::{Direction, LiveState, SwapDecision, decide_swap};
+use crate::live::{Direction, LiveState, SwapDecision};
 
 /// What is left to do for a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ impl Manifest {
             Phase::Retiring => return Next::Continue(CommandLine::on_table(Step::Gc, &uri.root)),
             Phase::Retired | Phase::Rejected | Phase::Abandoned => return Next::Ended,
         };
-        let decision = live.map(|live| decide_swap(live, &self.run.id, Direction::Forward, now));
+        let decision = live.map(|live| self.decide_swap(live, Direction::Forward, now));
         match (decision, step) {
             (Some(SwapDecision::Superseded { by }), _) => Next::Superseded { by },
             (_, Step::Write) => Next::Continue(CommandLine::write(&self.run, &self.table, &self.request)),

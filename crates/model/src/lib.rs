@@ -1,8 +1,8 @@
 //! The protocol as a state space: swaps, rollbacks and gc at the granularity of one request, interleaved in every way,
 //! with crashes, lost answers and leases that run out. Tests only.
 //!
-//! What decides is production's own: [`decide_swap`](lakeward_manifest::decide_swap), the manifest's transitions, and
-//! gc's plan. What is modelled is the order of the requests and what S3 and Glue do with them.
+//! What decides is production's own: [`Manifest::decide_swap`](lakeward_manifest::Manifest::decide_swap), the manifest's
+//! transitions, and gc's plan. What is modelled is the order of the requests and what S3 and Glue do with them.
 
 #[cfg(test)]
 mod checks;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use lakeward_manifest::{
     Direction, ExecutionId, LiveState, Manifest, Phase, Publication, Refusal, Step, SwapDecision, SwapIntent,
-    decide_swap,
 };
 use serde_json::Map;
 
@@ -30,6 +29,8 @@ pub(crate) struct Swap {
     current: Option<Named<Manifest>>,
     /// The live table as it was read before it was decided.
     live: Option<Table>,
+    /// The manifest of the run that is live, as it was read.
+    before: Option<Named<Manifest>>,
     /// The live table as it was read before the last UpdateTable.
     last: Option<Table>,
     /// What the last conditional change was to be, while its answer is lost.
@@ -62,8 +63,13 @@ pub(crate) enum Pc {
     ReadLive,
     /// A partitioned table shows the run already: are all partitions as they should be?
     CompareLive,
+    /// The run that is live may be of a swap that died before it recorded that.
+    FindPredecessor,
+    RecordPredecessor,
     Announce,
     ReloadToAnnounce,
+    /// The CreateTable of a table that shows nothing.
+    Create,
     /// The UpdateTable that makes an unpartitioned run live, or puts the intent there.
     Change,
     SettleChange,
@@ -76,8 +82,6 @@ pub(crate) enum Pc {
     SettleRelease,
     Record,
     ReloadToRecord,
-    FindPredecessor,
-    RecordPredecessor,
     Ended(End),
 }
 
@@ -92,6 +96,7 @@ impl Swap {
             loaded: None,
             current: None,
             live: None,
+            before: None,
             last: None,
             wanted: None,
             plan: BTreeMap::new(),
@@ -133,10 +138,17 @@ impl Swap {
             Pc::Load => next.load(lake),
             Pc::ReadLive => next.decide(lake, rules, passed)?,
             Pc::CompareLive => next.compare_live(lake),
+            Pc::FindPredecessor => next.find_predecessor(lake),
+            Pc::RecordPredecessor => next.record_predecessor(lake, passed),
             Pc::Announce => next.announce(lake, passed, answer),
             Pc::ReloadToAnnounce => {
                 next.reload(lake);
                 Pc::Announce
+            }
+            Pc::Create => {
+                // Whether it was there already, or the answer is lost: it is read again.
+                lake.put_table(None, LiveState::default(), None, true);
+                Pc::ReadLive
             }
             Pc::Change => next.change(lake, rules, passed, answer),
             Pc::SettleChange => next.settle_change(lake),
@@ -155,8 +167,6 @@ impl Swap {
                 next.reload(lake);
                 Pc::Record
             }
-            Pc::FindPredecessor => next.find_predecessor(lake),
-            Pc::RecordPredecessor => next.record_predecessor(lake, passed),
             Pc::Ended(_) => return None,
         };
         Some(if let Pc::Ended(end) = next.at { next.ended(end) } else { next })
@@ -188,15 +198,12 @@ impl Swap {
             Way::Forward => Direction::Forward,
             Way::Rollback => Direction::Rollback,
         };
-        let was_published = self.direction == Way::Forward
-            && self.loaded.as_ref().is_some_and(|manifest| manifest.phase == Phase::Published);
-        match decide_swap(&state, &id(self.run), direction, now(passed)) {
+        match self.loaded.as_ref()?.decide_swap(&state, direction, now(passed)) {
             SwapDecision::AlreadyLive if self.partitioned => Some(Pc::CompareLive),
             SwapDecision::AlreadyLive => Some(self.was_live()),
             SwapDecision::Superseded { .. } => Some(Pc::Ended(End::Fenced)),
-            SwapDecision::Publish if was_published => Some(Pc::Ended(End::Fenced)),
             SwapDecision::Wait { .. } => None,
-            SwapDecision::Publish | SwapDecision::Resume => Some(Pc::Announce),
+            SwapDecision::Publish | SwapDecision::Resume => Some(Pc::FindPredecessor),
         }
     }
 
@@ -212,6 +219,27 @@ impl Swap {
         Pc::Record
     }
 
+    fn find_predecessor(&mut self, lake: &Lake) -> Pc {
+        let state = state_of(self.live.as_ref());
+        let live = state.run.as_ref().map(number).filter(|live| *live != self.run);
+        let before = live.and_then(|live| lake.manifests.get(&live)).cloned();
+        self.before = before.filter(|manifest| manifest.phase == Phase::Verified);
+        if self.before.is_some() { Pc::RecordPredecessor } else { Pc::Announce }
+    }
+
+    fn record_predecessor(&mut self, lake: &mut Lake, passed: u32) -> Pc {
+        let state = state_of(self.live.as_ref());
+        let (Some(was), Some(at)) = (self.before.take(), state.published_at) else { return Pc::Announce };
+        let stamp = scene::stamp(Step::Swap, self.execution, passed, self.turns);
+        let made = Made { at, replaced: state.replaced.as_ref().map(number) };
+        let before = Manifest::clone(&was);
+        let Ok(recorded) = before.publish(publication(&made, false), String::new(), stamp) else {
+            return Pc::Announce;
+        };
+        let done = lake.put_manifest(number(&was.run.id), &was, Named::new(recorded), true);
+        if done { Pc::Announce } else { Pc::FindPredecessor }
+    }
+
     fn announce(&mut self, lake: &mut Lake, passed: u32, answer: Answer) -> Pc {
         let stamp = scene::stamp(Step::Swap, self.execution, passed, self.turns);
         match self.put(lake, self.run, |manifest| manifest.intend_to_publish(stamp.clone())) {
@@ -219,6 +247,7 @@ impl Swap {
             // A lost answer is settled by reading back and comparing: as good as a reload, after which it is announced
             // again.
             Ok(true) if answer == Answer::Lost => Pc::ReloadToAnnounce,
+            Ok(true) if self.live.is_none() => Pc::Create,
             Ok(true) => Pc::Change,
             Ok(false) => Pc::ReloadToAnnounce,
         }
@@ -385,33 +414,9 @@ impl Swap {
         match self.put(lake, self.run, publish) {
             Err(_) => Pc::Ended(End::Fenced),
             Ok(true) if answer == Answer::Lost => Pc::ReloadToRecord,
-            Ok(true) if self.live.is_none() => Pc::Ended(End::Done),
-            Ok(true) => Pc::FindPredecessor,
+            Ok(true) => Pc::Ended(End::Done),
             Ok(false) => Pc::ReloadToRecord,
         }
-    }
-
-    fn find_predecessor(&mut self, lake: &Lake) -> Pc {
-        let Some(before) = replaced(self.run, self.live.as_ref()) else { return Pc::Ended(End::Done) };
-        self.current = lake.manifests.get(&before).cloned();
-        let verified = self.current.as_ref().is_some_and(|manifest| manifest.phase == Phase::Verified);
-        if verified { Pc::RecordPredecessor } else { Pc::Ended(End::Done) }
-    }
-
-    fn record_predecessor(&mut self, lake: &mut Lake, passed: u32) -> Pc {
-        let state = state_of(self.live.as_ref());
-        let before = replaced(self.run, self.live.as_ref());
-        if let (Some(before), Some(at)) = (before, state.published_at) {
-            let stamp = scene::stamp(Step::Swap, self.execution, passed, self.turns);
-            let made = Made { at, replaced: state.replaced.as_ref().map(number) };
-            let done = self.put(lake, before, |manifest| {
-                manifest.publish(publication(&made, false), String::new(), stamp)
-            });
-            if done == Ok(false) {
-                return Pc::FindPredecessor;
-            }
-        }
-        Pc::Ended(End::Done)
     }
 }
 
