@@ -48,6 +48,11 @@ enum Reachable {
         Step::Swap.binary()
     )]
     GoingLive { run: RunId, table: String, uri: ManifestUri },
+    #[error(
+        "run {run} was live in {table} until another replaced it, and queries may still read it: {} retires it in time",
+        Step::Gc.binary()
+    )]
+    WasLive { run: RunId, table: String },
     #[error("glue table {table} points at files of run {run}: drop that table or partition and run again")]
     PointedAt { run: RunId, table: String },
     #[error(
@@ -60,7 +65,7 @@ enum Reachable {
 impl Classify for Reachable {
     fn kind(&self) -> Kind {
         match self {
-            Self::Live { .. } | Self::GoingLive { .. } => Kind::Usage,
+            Self::Live { .. } | Self::GoingLive { .. } | Self::WasLive { .. } => Kind::Usage,
             Self::PointedAt { .. } | Self::Around { .. } => Kind::Configuration,
         }
     }
@@ -159,6 +164,9 @@ fn check_unreachable(manifest: &Manifest, glue: &GlueState) -> Result<(), Reacha
     }
     if live.is_some_and(|live| live.run.as_ref() == Some(&run)) {
         return Err(Reachable::Live { run, table, uri });
+    }
+    if live.is_some_and(|live| live.replaced.as_ref() == Some(&run)) && !manifest.phase.is_ended() {
+        return Err(Reachable::WasLive { run, table });
     }
     if let Some((_, table)) = glue.pointing.iter().find(|((id, _), _)| *id == run) {
         return Err(Reachable::PointedAt { run, table: table.clone() });

@@ -8,6 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches, Parser};
 use lakeward_cli::{CommonArgs, StepArgs, parse_duration};
 use lakeward_manifest::{ManifestUri, TableRoot};
+use lakeward_outcome::{Failure, Kind};
 
 use crate::plan::Policy;
 
@@ -48,7 +49,7 @@ pub struct GcArgs {
     pub via_lifecycle: bool,
 
     /// Print an S3 lifecycle rule that is safe for this table, and do nothing else
-    #[arg(long, conflicts_with_all = ["dry_run", "via_lifecycle"], value_parser = FalseyValueParser::new(), env = "LAKEWARD_LIFECYCLE_RULE")]
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "LAKEWARD_LIFECYCLE_RULE")]
     pub lifecycle_rule: bool,
 
     /// The Glue databases to search for tables that lie under the root [default: all]
@@ -86,7 +87,7 @@ struct TargetArgs {
     root: Option<TableRoot>,
 
     /// End this run for good and remove what it left, instead of collecting; for failure handlers
-    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["dry_run", "via_lifecycle", "lifecycle_rule"], env = "LAKEWARD_ABANDON")]
+    #[arg(long, value_name = "MANIFEST", env = "LAKEWARD_ABANDON")]
     abandon: Option<ManifestUri>,
 }
 
@@ -136,6 +137,22 @@ impl Target {
 }
 
 impl GcArgs {
+    /// Refuses two modes at once. Not the parser's work: to it a variable that says `false` is a mode as well.
+    pub(crate) fn check_modes(&self) -> Result<(), Failure> {
+        let modes = [
+            (matches!(self.target, Target::Run(_)), "--abandon"),
+            (self.lifecycle_rule, "--lifecycle-rule"),
+            (self.dry_run || self.via_lifecycle, "--dry-run and --via-lifecycle"),
+        ];
+        let mut chosen = modes.into_iter().filter(|(chosen, _)| *chosen).map(|(_, name)| name);
+        match (chosen.next(), chosen.next()) {
+            (Some(one), Some(other)) => {
+                Err(Failure::new(Kind::Usage, format!("{one} does not go with {other}: give one of them")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         Policy {
             retention: Duration::from_hours(24).saturating_mul(self.retention_days),
@@ -171,9 +188,20 @@ mod tests {
         assert_eq!(parsed(&["--abandon", RUN]), Ok(Target::Run(RUN.parse().unwrap())));
         assert_eq!(parsed(&[ROOT, "--abandon", RUN]), Err(ErrorKind::ArgumentConflict));
         assert_eq!(parsed(&[]), Err(ErrorKind::MissingRequiredArgument));
+    }
+
+    #[test]
+    fn modes_that_exclude_each_other_are_refused() {
+        let modes = |args: &[&str]| {
+            let line = std::iter::once("lakeward-gc").chain(args.iter().copied());
+            GcArgs::try_parse_from(line).unwrap().check_modes().map_err(|failure| failure.kind())
+        };
         for mode in ["--dry-run", "--via-lifecycle", "--lifecycle-rule"] {
-            assert_eq!(parsed(&["--abandon", RUN, mode]), Err(ErrorKind::ArgumentConflict), "{mode}");
+            assert_eq!(modes(&["--abandon", RUN, mode]), Err(Kind::Usage), "{mode}");
+            assert_eq!(modes(&[ROOT, mode]), Ok(()), "{mode}");
         }
+        assert_eq!(modes(&[ROOT, "--lifecycle-rule", "--dry-run"]), Err(Kind::Usage));
+        assert_eq!(modes(&[ROOT, "--dry-run", "--via-lifecycle"]), Ok(()));
     }
 
     #[test]

@@ -224,14 +224,17 @@ impl Executor<'_> {
         if left > 0 || stored.manifest.phase == Phase::Retired {
             return Ok(stored);
         }
-        self.delete_failure_note(&run, done).await?;
+        if self.delete_failure_note(&run, done).await? > 0 {
+            return Ok(stored);
+        }
         let retired = self.manifests.change(stored, |manifest| manifest.retire(self.context.stamp())).await?;
         done.runs_retired += 1;
         Ok(retired)
     }
 
-    /// The note of a run's last failure, in a versioned bucket all of them: nobody will go on with the run.
-    async fn delete_failure_note(&self, run: &RunId, done: &mut Done) -> Result<(), Failure> {
+    /// The note of a run's last failure, in a versioned bucket all of them: nobody will go on with the run. How many are
+    /// left.
+    async fn delete_failure_note(&self, run: &RunId, done: &mut Done) -> Result<u64, Failure> {
         let root = self.manifests.root();
         let documents: Prefix =
             root.run_prefix(run).parse().or_fail(Kind::Unexpected, || "a run's folder".to_owned())?;
@@ -239,16 +242,14 @@ impl Executor<'_> {
         let key = root.failure_key(run);
         let notes = versions.into_iter().filter(|version| version.key == key);
         let notes = notes.map(|note| ObjectId { key: note.key, version_id: Some(note.version_id) });
-        self.delete(notes.collect(), done).await.map(drop)
+        self.delete(notes.collect(), done).await
     }
 
     async fn delete_attempt(&self, dead: &DeadAttempt, done: &mut Done) -> Result<(), Failure> {
         // An attempt that is not its run's own never becomes so, but the plan may be of before a take-over ended.
         if let Some(current) = self.manifests.find(&dead.run).await? {
             let manifest = current.manifest;
-            let sealed = manifest.write.as_ref().map(|written| &written.attempt);
-            let owner = sealed.unwrap_or(&manifest.attempt.id);
-            if *owner == dead.attempt && !manifest.phase.is_ended() {
+            if *manifest.owner() == dead.attempt && !manifest.phase.is_ended() {
                 return Ok(());
             }
         }

@@ -61,6 +61,7 @@ pub struct Collected {
 /// # Errors
 /// Every [`Failure`] that `docs/PROTOCOL.md` lists for `gc`, with its kind.
 pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
+    args.check_modes()?;
     let root = args.target.root().clone();
     context.identify("table", &root);
     if args.lifecycle_rule {
@@ -82,7 +83,10 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
             (CommandLine::abandon(uri), abandoned.map(|run| GcResult::Abandoned(Box::new(run))))
         }
     };
-    outcome.map_err(|failure| failure.with_next(context.command(again)))
+    outcome.map_err(|failure| {
+        let next = failure.kind().is_retryable().then(|| context.command(again)).flatten();
+        failure.with_next(next)
+    })
 }
 
 /// Finds, plans, prints the plan, and acts on it.

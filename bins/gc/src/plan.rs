@@ -291,6 +291,8 @@ impl Judge<'_> {
             Phase::Published => "replaced longer ago than retention".to_owned(),
             Phase::Retiring => "an earlier gc has begun to retire it".to_owned(),
             phase if phase.is_ended() => format!("{phase} longer ago than the grace"),
+            // Its swap died before it could say so.
+            _ if self.replaced.contains_key(id) => "replaced longer ago than retention".to_owned(),
             phase => format!("no sign of life since it was {phase}"),
         };
         let (objects, bytes) = sum(self.inventory.attempts(id).map(|(_, folder)| folder));
@@ -301,10 +303,7 @@ impl Judge<'_> {
     fn dead_attempts(&self, id: &RunId, run: &Run, keep: &Keep, plan: &mut Plan) {
         let owner = match run {
             Run::Known(stored) if stored.manifest.phase == Phase::Retired => None,
-            Run::Known(stored) => {
-                let sealed = stored.manifest.write.as_ref().map(|written| &written.attempt);
-                Some(sealed.unwrap_or(&stored.manifest.attempt.id))
-            }
+            Run::Known(stored) => Some(stored.manifest.owner()),
             Run::WithoutManifest => None,
             Run::Unreadable(_) => return,
         };

@@ -8,7 +8,7 @@ mod args;
 
 use lakeward_catalog::{Catalog, Create, TableName, Update, converge, run_table};
 use lakeward_cli::Context;
-use lakeward_lake::Lake;
+use lakeward_lake::{Lake, Work};
 use lakeward_manifest::{CommandLine, ManifestUri, Phase, Registration, RunId, Sealed, Step, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind};
 use serde::Serialize;
@@ -46,7 +46,8 @@ pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult,
     context.identify("run", &uri.run);
     let lake = Lake::open(&context.aws().await?, uri.root.clone(), &context)?;
     let outcome = register(&lake, &uri, &context).await;
-    lake.conclude(outcome, &uri.run, CommandLine::on_run(Step::Register, &uri), &context).await
+    let work = Work::on(&uri.run, CommandLine::on_run(Step::Register, &uri));
+    lake.conclude(outcome, work, &context).await
 }
 
 async fn register(lake: &Lake, uri: &ManifestUri, context: &Context) -> Result<RegisterResult, Failure> {

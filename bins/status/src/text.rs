@@ -98,7 +98,7 @@ impl RunStatus {
         }
         if let Some(LastError { step, at, kind, exit_code, message }) = &self.last_error {
             let ago = age(seconds(*at, now));
-            let message = printable(message);
+            let (kind, message) = (printable(kind), printable(message));
             writeln!(
                 f,
                 "last error: {step} failed {ago} ago with exit code {exit_code} ({kind}): {message}"

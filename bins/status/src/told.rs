@@ -95,9 +95,10 @@ fn continued(
     };
     let step = line.step();
     // The execution that failed had the flags that no manifest holds.
-    let noted = note.filter(|note| note.step == step).and_then(|note| note.next.clone());
+    let noted = note.filter(|note| note.step == step).and_then(|note| note.next.as_deref());
+    let noted = noted.and_then(|noted| line.with_flags_of(noted));
     let bare = noted.is_none();
-    let command = noted.or_else(|| context.command(line));
+    let command = context.command(noted.unwrap_or(line));
     let remark = if command.is_none() {
         Some(format!("no shell can carry its command: run {} as before", step.binary()))
     } else {

@@ -35,7 +35,7 @@ pub struct SwapArgs {
     #[arg(long, value_name = "FILE", env = "LAKEWARD_VIEW_SQL")]
     pub view_sql: Option<PathBuf>,
 
-    /// How long a swap of partitions that has died keeps another run waiting; at least four times --patience
+    /// How long a swap of partitions that has died keeps another run waiting; at least twice --patience and 130 seconds
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_duration, env = "LAKEWARD_LEASE")]
     pub lease: Duration,
 
@@ -45,6 +45,9 @@ pub struct SwapArgs {
 }
 
 impl StepArgs for SwapArgs {
+    /// Said by the command itself, when it is a rollback.
+    const NOT_REPEATED: &'static [&'static str] = &["to"];
+
     fn common(&self) -> &CommonArgs {
         &self.common
     }

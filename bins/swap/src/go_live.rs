@@ -47,6 +47,7 @@ pub(crate) async fn go_live(
 ) -> Result<Outcome, Failure> {
     let mut waits = swap.catalog.caller().backoff();
     let mut current = stored.clone();
+    let mut created = false;
     loop {
         let live = LiveTable::read(swap.catalog, swap.table).await?;
         live.check_may_show(&swap.run.written.partition_columns, args.adopt)?;
@@ -74,9 +75,11 @@ pub(crate) async fn go_live(
         current =
             manifests.change(current, |manifest| manifest.intend_to_publish(swap.context.stamp())).await?;
         let Some(table) = &live.table else {
-            if create(swap).await? == Create::AlreadyThere {
+            // A second time, somebody drops it.
+            if create(swap).await? == Create::AlreadyThere || created {
                 waits.wait().await.map_err(|_| contended(swap))?;
             }
+            created = true;
             continue;
         };
         let change = if swap.run.manifest.table.partition_by.is_empty() {
@@ -108,7 +111,8 @@ async fn create(swap: &Swap<'_>) -> Result<Create, Failure> {
     Ok(swap.catalog.create_table(swap.table, &awaiting, is_mine).await?)
 }
 
-fn contended(swap: &Swap<'_>) -> Failure {
+/// Others were faster, time and again.
+pub(crate) fn contended(swap: &Swap<'_>) -> Failure {
     Failure::new(Kind::Transient, format!("{} kept being changed by others: run again", swap.table))
 }
 
@@ -170,15 +174,8 @@ async fn record(
     publication: &Publication,
 ) -> Result<(), Failure> {
     let view = lakeward_sql::view_over_run(&swap.run);
-    let publish = |manifest: Manifest| {
-        let recorded =
-            manifest.swap.iter().flat_map(|swap| &swap.publications).any(|known| known.at == publication.at);
-        let announced = manifest.swap.as_ref().is_some_and(|swap| swap.intent.is_some());
-        if recorded && !announced && manifest.phase == Phase::Published {
-            return Ok(manifest);
-        }
-        manifest.publish(publication.clone(), view.clone(), swap.context.stamp())
-    };
+    let publish =
+        |manifest: Manifest| manifest.publish(publication.clone(), view.clone(), swap.context.stamp());
     manifests.change(current, publish).await?;
     tracing::info!(table = %swap.table, replaced = publication.replaced.as_ref().map(RunId::as_str), "published");
     Ok(())
@@ -206,8 +203,11 @@ async fn record_predecessor(swap: &Swap<'_>, manifests: &Manifests, live: &LiveT
             window_calls: None,
             extra: Map::new(),
         };
-        let publish =
-            |manifest: Manifest| manifest.publish(publication.clone(), view.clone(), swap.context.stamp());
+        let publish = |manifest: Manifest| match manifest.phase {
+            Phase::Verified => manifest.publish(publication.clone(), view.clone(), swap.context.stamp()),
+            // It was recorded meanwhile, and may be on its way to something else.
+            _ => Ok(manifest),
+        };
         manifests.change(before, publish).await.map(drop).map_err(Failure::from)
     };
     match recorded.await {

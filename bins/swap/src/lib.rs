@@ -9,11 +9,13 @@ mod go_live;
 mod partitioned;
 mod unpartitioned;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use lakeward_catalog::run_table::{self, LiveMark};
 use lakeward_catalog::{Catalog, LiveTable, Table, TableDefinition, TableName, converge};
 use lakeward_cli::Context;
-use lakeward_lake::Lake;
+use lakeward_lake::{Lake, Work};
 use lakeward_manifest::{
     CommandLine, Direction, ManifestUri, Phase, RunId, Sealed, Step, Verified, parameters,
 };
@@ -23,6 +25,10 @@ use serde::Serialize;
 
 pub use args::{SwapArgs, Target};
 use go_live::{Outcome, go_live};
+
+/// How long a call may take besides the patience: its first try and its last, each until it times out. The lease is
+/// renewed when a third of it has passed, and must not run out during the next call.
+const LONGEST_CALL: Duration = lakeward_aws::LONGEST_TRY.saturating_mul(2);
 
 /// The result of the step.
 #[derive(Debug, Serialize)]
@@ -134,7 +140,8 @@ pub async fn run(args: SwapArgs, context: Context) -> Result<SwapResult, Failure
         Direction::Forward => CommandLine::on_run(Step::Swap, &uri),
         Direction::Rollback => CommandLine::roll_back(&uri),
     };
-    lake.conclude(outcome, &uri.run, again, &context).await
+    let is_rollback = direction == Direction::Rollback;
+    lake.conclude(outcome, Work { is_rollback, ..Work::on(&uri.run, again) }, &context).await
 }
 
 async fn swap(
@@ -160,9 +167,9 @@ async fn swap(
 }
 
 fn resolve(args: &SwapArgs) -> Result<(ManifestUri, Direction), Failure> {
-    // A call may go on for as long as the patience; the lease must not run out meanwhile.
-    if args.lease < args.common.patience.saturating_mul(4) {
-        return Err(Failure::new(Kind::Usage, "--lease must be at least four times --patience"));
+    if args.lease < LONGEST_CALL.saturating_add(args.common.patience).saturating_mul(2) {
+        let least = "--lease must be at least twice as long as --patience and 130 seconds, the longest that a call may take";
+        return Err(Failure::new(Kind::Usage, least));
     }
     match (&args.target, &args.to) {
         (Target::Manifest(uri), None) => Ok((uri.clone(), Direction::Forward)),

@@ -17,7 +17,7 @@ use lakeward_manifest::{LiveState, SwapIntent, parameters};
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use tokio::sync::Mutex;
 
-use crate::go_live::{Change, Made};
+use crate::go_live::{Change, Made, contended};
 use crate::{PartitionCounts, Swap, milliseconds, shows};
 
 /// How often partitions that somebody else changed meanwhile are put right before the swap gives up.
@@ -102,12 +102,13 @@ async fn release(swap: &Swap<'_>, catalog: &Catalog) -> Result<Timestamp, Failur
     let mut waits = catalog.caller().backoff();
     loop {
         let live = LiveTable::read(catalog, swap.table).await?;
+        let Some(table) = &live.table else { return Err(dropped(swap)) };
         check_held(swap, &live.state)?;
-        let Some(table) = &live.table else { return Err(lost(swap)) };
         let (wanted, at) = swap.live_definition(&live, table);
         match catalog.update_table(table, &wanted, |table| shows(table, &wanted)).await? {
             Update::Done => return Ok(at),
-            Update::Conflict => waits.wait().await.map_err(|_| lost(swap))?,
+            // Still ours, as was checked just now: somebody else changes something about the table.
+            Update::Conflict => waits.wait().await.map_err(|_| contended(swap))?,
         };
     }
 }
@@ -125,6 +126,11 @@ fn lost(swap: &Swap<'_>) -> Failure {
         swap.table
     );
     Failure::new(Kind::Fenced, message)
+}
+
+fn dropped(swap: &Swap<'_>) -> Failure {
+    let message = format!("{} was dropped while run {} went live: run again", swap.table, swap.run_id());
+    Failure::new(Kind::Transient, message)
 }
 
 /// The intent in the live table's parameters, held by this execution.
@@ -146,8 +152,8 @@ impl<'s, 'r> Lock<'s, 'r> {
     /// Makes sure that the intent is still ours, and renews it when a good part of the lease has passed.
     async fn renew(&self) -> Result<(), Failure> {
         let live = LiveTable::read(self.swap.catalog, self.swap.table).await?;
+        let Some(table) = &live.table else { return Err(dropped(self.swap)) };
         check_held(self.swap, &live.state)?;
-        let Some(table) = &live.table else { return Err(lost(self.swap)) };
         let mut renewed = self.renewed.lock().await;
         let now = self.swap.context.now();
         let age = Duration::try_from(now.duration_since(*renewed)).unwrap_or(Duration::ZERO);
@@ -160,7 +166,7 @@ impl<'s, 'r> Lock<'s, 'r> {
         if update == Update::Done {
             *renewed = now;
         } else if age > self.swap.lease / 2 {
-            return Err(lost(self.swap));
+            return Err(contended(self.swap));
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ mod verdict;
 use lakeward_aws::{Backoff, RetryPolicy, SdkConfig};
 use lakeward_catalog::Catalog;
 use lakeward_cli::{Context, Unit};
-use lakeward_lake::Lake;
+use lakeward_lake::{Lake, Work};
 use lakeward_manifest::{CheckResult, CommandLine, ManifestUri, Phase, Registered, RunId, Step};
 use lakeward_outcome::Failure;
 use lakeward_store::{Store, StoreOptions, Stored};
@@ -71,7 +71,8 @@ pub async fn run(args: VerifyArgs, context: Context) -> Result<VerifyResult, Fai
     let aws = context.aws().await?;
     let lake = Lake::open(&aws, uri.root.clone(), &context)?;
     let outcome = verify(&args, &aws, &lake, &context).await;
-    lake.conclude(outcome, &uri.run, CommandLine::on_run(Step::Verify, &uri), &context).await
+    let work = Work::on(&uri.run, CommandLine::on_run(Step::Verify, &uri));
+    lake.conclude(outcome, work, &context).await
 }
 
 async fn verify(

@@ -14,8 +14,8 @@ mod ship;
 
 use lakeward_aws::SdkConfig;
 use lakeward_cli::Context;
-use lakeward_lake::Lake;
-use lakeward_manifest::{AttemptId, Column, ManifestUri, Phase, RunId, Written};
+use lakeward_lake::{Lake, Work};
+use lakeward_manifest::{AttemptId, Column, DataFile, Manifest, ManifestUri, Phase, Refusal, RunId, Written};
 use lakeward_outcome::{Failure, Kind};
 use lakeward_session::EngineArgs;
 use lakeward_store::Stored;
@@ -66,72 +66,110 @@ pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failu
     context.identify("table", &job.table.glue);
     let aws = context.aws().await?;
     let lake = Lake::open(&aws, job.table.root.clone(), &context)?;
-    let outcome = write(&job, &engine, &upload, &aws, &lake, &context).await;
-    lake.conclude(outcome, &job.run.id, job.command(), &context).await
+    let attempt = AttemptId::from_random(context.random());
+    let step = Write { job: &job, attempt: &attempt, aws: &aws, lake: &lake, context: &context };
+    let outcome = step.write(&engine, &upload).await;
+    let writing = Some((&job.request.fingerprint, &attempt));
+    lake.conclude(outcome, Work { writing, ..Work::on(&job.run.id, job.command()) }, &context).await
 }
 
-async fn write(
-    job: &Job,
-    engine: &EngineArgs,
-    upload: &UploadArgs,
-    aws: &SdkConfig,
-    lake: &Lake,
-    context: &Context,
-) -> Result<WriteResult, Failure> {
-    let manifests = &lake.manifests;
-    if let Some(written) = claim::find_written(manifests, job).await? {
-        tracing::info!("this request was written before: nothing to do");
-        return result(&written, true);
-    }
+/// What every part of the step uses.
+struct Write<'w> {
+    job: &'w Job,
+    attempt: &'w AttemptId,
+    aws: &'w SdkConfig,
+    lake: &'w Lake,
+    context: &'w Context,
+}
 
-    let attempt = AttemptId::from_random(context.random());
-    context.identify("attempt", &attempt);
-    preflight::check(lake, job, &attempt).await?;
-    let scratch = Scratch::new(&engine.scratch_parent(), attempt.as_str())?;
-    let prepared = inputs::prepare(aws, job, engine, upload.memory(), &scratch, context).await?;
-    let columns = Columns::of(&prepared.plan, job)?;
-    preflight::check_live_table(&lake.catalog, job, &columns.partition).await?;
-
-    let claimed = match claim::claim(manifests, job, &attempt, context).await? {
-        Claimed::Mine(claimed) => claimed,
-        Claimed::AlreadyWritten(written) => {
-            tracing::info!("another attempt has written this request meanwhile: nothing to do");
+impl Write<'_> {
+    async fn write(&self, engine: &EngineArgs, upload: &UploadArgs) -> Result<WriteResult, Failure> {
+        let Self { job, attempt, aws, lake, context } = *self;
+        let manifests = &lake.manifests;
+        if let Some(written) = claim::find_written(manifests, job).await? {
+            tracing::info!("this request was written before: nothing to do");
             return result(&written, true);
         }
-    };
-    let shipped = match ship::ship(prepared, job, upload, &scratch, manifests, &attempt, context).await {
-        Ok(files) => files,
-        Err(failure) => {
-            ship::undo(manifests, job, &attempt).await;
-            return Err(failure);
-        }
-    };
-    let written = Written {
-        at: context.now(),
-        location: job.table.root.location(&job.run.id, &attempt),
-        rows: shipped.iter().map(|file| file.rows).sum(),
-        bytes: shipped.iter().map(|file| file.bytes).sum(),
-        columns: columns.data,
-        partition_columns: columns.partition,
-        files: shipped,
-        attempt: attempt.clone(),
-        extra: Map::new(),
-    };
-    let sealed = manifests.change(claimed, |manifest| manifest.seal(written.clone(), context.stamp())).await;
-    match sealed.map_err(Failure::from) {
-        Ok(sealed) => {
-            tracing::info!(rows = written.rows, bytes = written.bytes, files = written.files.len(), "sealed");
-            result(&sealed, false)
-        }
-        Err(failure) => {
-            // The store finds out whether the seal was put, and says so when it cannot: only then may the manifest
-            // name these files.
-            if !matches!(failure.kind(), Kind::Unknown | Kind::Unexpected) {
-                ship::undo(manifests, job, &attempt).await;
+
+        context.identify("attempt", attempt);
+        preflight::check(lake, job, attempt).await?;
+        let scratch = Scratch::new(&engine.scratch_parent(), attempt.as_str())?;
+        let prepared = inputs::prepare(aws, job, engine, upload.memory(), &scratch, context).await?;
+        let columns = Columns::of(&prepared.plan, job)?;
+        preflight::check_live_table(&lake.catalog, job, &columns.partition).await?;
+
+        let claimed = match claim::claim(manifests, job, attempt, context).await? {
+            Claimed::Mine(claimed) => claimed,
+            Claimed::AlreadyWritten(written) => {
+                tracing::info!("another attempt has written this request meanwhile: nothing to do");
+                return result(&written, true);
             }
-            Err(failure)
+        };
+        match ship::ship(prepared, job, upload, &scratch, manifests, attempt, context).await {
+            Ok(files) => self.seal(claimed, columns, files).await,
+            Err(failure) => Err(self.give_up(failure, Undo::Always).await),
         }
     }
+
+    /// Names the files in the manifest: from here on they are the run's.
+    async fn seal(
+        &self,
+        claimed: Stored,
+        columns: Columns,
+        files: Vec<DataFile>,
+    ) -> Result<WriteResult, Failure> {
+        let written = Written {
+            at: self.context.now(),
+            location: self.job.table.root.location(&self.job.run.id, self.attempt),
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            columns: columns.data,
+            partition_columns: columns.partition,
+            files,
+            attempt: self.attempt.clone(),
+            extra: Map::new(),
+        };
+        let (rows, bytes, count) = (written.rows, written.bytes, written.files.len());
+        let seal = |manifest: Manifest| manifest.seal(written.clone(), self.context.stamp());
+        match self.lake.manifests.change(claimed, seal).await.map_err(Failure::from) {
+            Ok(sealed) => {
+                tracing::info!(rows, bytes, files = count, "sealed");
+                result(&sealed, false)
+            }
+            // A seal whose fate is not known may still be put.
+            Err(failure) if failure.kind() == Kind::Unknown => Err(self.give_up(failure, Undo::Never).await),
+            Err(failure) => Err(self.give_up(failure, Undo::Always).await),
+        }
+    }
+
+    /// Ends the attempt, which has failed: removes its files, unless the manifest names them after all. A failure that
+    /// comes of having been overtaken says so.
+    async fn give_up(&self, failure: Failure, undo: Undo) -> Failure {
+        let manifests = &self.lake.manifests;
+        let calm = manifests.with_caller(manifests.store().caller().for_cleanup());
+        // What cannot be told now is left to gc, which can.
+        let Ok(Some(Stored { manifest, .. })) = calm.find(&self.job.run.id).await else { return failure };
+        let is_named = manifest.write.as_ref().is_some_and(|written| written.attempt == *self.attempt);
+        if undo == Undo::Always && !is_named {
+            ship::undo(manifests, self.job, self.attempt).await;
+        }
+        let overtaken = manifest.owner() != self.attempt;
+        if overtaken && matches!(failure.kind(), Kind::Transient | Kind::Unexpected) {
+            let (run, mine) = (manifest.run.id.clone(), self.attempt.clone());
+            let fenced = Refusal::Fenced { run, mine, theirs: manifest.owner().clone() };
+            return Failure::from(fenced).context(failure.message());
+        }
+        failure
+    }
+}
+
+/// Whether an attempt that has failed removes its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Undo {
+    /// Unless the manifest names them.
+    Always,
+    /// The manifest may come to name them.
+    Never,
 }
 
 /// The columns as the manifest holds them.

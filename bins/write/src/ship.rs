@@ -206,8 +206,12 @@ impl Outbox {
 
     fn begin(&mut self, relative_path: String, extent: Extent) -> Result<(), Failure> {
         let path = self.directory.join(&relative_path);
-        let file = std::fs::File::open(&path)
-            .or_fail(Kind::Unexpected, || format!("opening {} to upload it", path.display()))?;
+        let file = std::fs::File::open(&path).map_err(|error| {
+            let vanished = error.kind() == std::io::ErrorKind::NotFound;
+            let kind = if vanished { Kind::Transient } else { Kind::Unexpected };
+            let doing = format!("opening {} to upload it (--scratch)", path.display());
+            Failure::from_error(kind, error).context(doing)
+        })?;
         let contents = Contents { content_type: PARQUET.to_owned(), ..Contents::default() };
         let upload = self.uploads.begin(format!("{}{relative_path}", self.prefix), file, contents);
         let (sender, receiver) = watch::channel(extent);

@@ -25,6 +25,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SERVICES: [&str; 2] = ["S3", "Glue"];
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// How long one try of a call may take.
+pub const LONGEST_TRY: Duration = CONNECT_TIMEOUT.saturating_add(READ_TIMEOUT);
+
 /// What a step adds to the configuration that the SDK finds by itself.
 #[derive(Clone, Debug)]
 pub struct Options {

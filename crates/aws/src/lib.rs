@@ -21,7 +21,9 @@ pub use backoff::{Backoff, End, RetryPolicy};
 pub use call::{Caller, Tries};
 pub use calls::Calls;
 pub use cancel::Cancel;
-pub use config::{AwsError, Credentials, Options, credentials, endpoint, in_region, load, region};
+pub use config::{
+    AwsError, Credentials, LONGEST_TRY, Options, credentials, endpoint, in_region, load, region,
+};
 pub use fault::{Applied, CallError, Fault};
 
 pub use aws_config::SdkConfig;

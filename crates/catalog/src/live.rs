@@ -80,14 +80,17 @@ impl LiveTable {
 
     /// Whether there is a table that another tool made.
     pub fn is_foreign(&self) -> bool {
-        // Made by Lakeward, it may still await its first version.
-        let role = |table: &Table| table.definition.parameters.get(parameters::ROLE).cloned();
-        let made_by_us = self.table.as_ref().and_then(role).as_deref() == Some(parameters::ROLE_LIVE);
-        self.table.is_some() && !self.state.is_ours() && !made_by_us
+        self.table.as_ref().is_some_and(|table| !self.state.is_ours() && !is_live_by_role(table))
+    }
+
+    /// Whether the table was made by Lakeward and has never shown anything: its keys may still change.
+    pub fn awaits_its_first_version(&self) -> bool {
+        let empty = |table: &Table| is_live_by_role(table) && table.definition.location.is_none();
+        self.table.as_ref().is_some_and(|table| !self.state.is_ours() && empty(table))
     }
 
     /// Refuses to show a run with these partition keys in a table that is somebody else's (unless it is to be
-    /// adopted) or of another shape. The keys of a registered table cannot change: its partitions would no longer
+    /// adopted) or of another shape. The keys of a table that was ever live cannot change: its partitions would no longer
     /// fit them.
     ///
     /// # Errors
@@ -104,6 +107,9 @@ impl LiveTable {
         if self.is_foreign() && !adopt {
             return Err(LiveError::Foreign(table.name.clone()));
         }
+        if self.awaits_its_first_version() {
+            return Ok(());
+        }
         let have = described(definition.partition_keys.iter().map(|key| (&key.name, &key.glue_type)));
         let want = described(keys.iter().map(|key| (&key.name, &key.glue_type)));
         if have == want {
@@ -112,6 +118,10 @@ impl LiveTable {
             Err(LiveError::OtherKeys { table: table.name.clone(), have, want })
         }
     }
+}
+
+fn is_live_by_role(table: &Table) -> bool {
+    table.definition.parameters.get(parameters::ROLE).is_some_and(|role| role == parameters::ROLE_LIVE)
 }
 
 fn described<'k>(keys: impl Iterator<Item = (&'k String, &'k String)>) -> String {

@@ -64,7 +64,8 @@ pub fn awaiting_definition(run: &Sealed<'_>) -> TableDefinition {
 
 /// The live table when a swap of its partitions begins: as it was, with the intent.
 ///
-/// A table that awaits its first version gets the run's Location, as some readers of partitions want one.
+/// A table that awaits its first version gets the run's Location, as some readers of partitions want one, and its columns
+/// and keys, as it may have been made for another run.
 ///
 /// # Errors
 /// None that is known: the intent is plain text.
@@ -74,7 +75,11 @@ pub fn swapping_definition(
     intent: &SwapIntent,
 ) -> Result<TableDefinition, serde_json::Error> {
     let mut table = before.clone();
-    table.location.get_or_insert_with(|| run.written.location.clone());
+    if table.location.is_none() {
+        table.location = Some(run.written.location.clone());
+        table.replace_columns(&columns(run));
+        table.replace_partition_keys(&keys(run));
+    }
     table.parameters.insert(parameters::SWAPPING.to_owned(), serde_json::to_string(intent)?);
     Ok(table)
 }

@@ -59,7 +59,7 @@ where
     let parsed = matches.and_then(|matches| Ok((A::from_arg_matches(&matches)?, Given::of::<A>(&matches))));
     let (args, given) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return help_or_usage(program.name(), &error),
+        Err(error) => return help_or_usage(program.name(), &error.format(&mut A::command())),
     };
     let common = args.common().clone();
     let text = text(&args);

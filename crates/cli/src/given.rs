@@ -61,7 +61,8 @@ fn values(flag: &Arg, matches: &ArgMatches) -> Vec<Flag> {
         return if matches.get_flag(id) { vec![Flag::switch(&name)] } else { Vec::new() };
     }
     let raw = matches.get_raw(id).into_iter().flatten();
-    raw.filter_map(|value| Some(Flag::new(&name, value.to_str()?))).collect()
+    raw.map(|value| value.to_str().map_or_else(|| Flag::unsayable(&name), |text| Flag::new(&name, text)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lakeward_cli::Context;
 use lakeward_manifest::{
-    CommandLine, FAILURE_SCHEMA, FailureNote, Manifest, Next, RunId, ShellCommand, Step,
+    AttemptId, CommandLine, FAILURE_SCHEMA, FailureNote, Fingerprint, Manifest, Next, RunId, ShellCommand,
+    Step,
 };
 use lakeward_outcome::{Failure, Kind};
 use lakeward_store::{Bytes, Manifests};
@@ -14,8 +15,33 @@ use crate::Lake;
 /// All the time that there is for it, so that a step that was told to stop ends in time.
 const MOMENT: Duration = Duration::from_secs(5);
 
+/// What an execution of a step worked on.
+#[derive(Clone, Debug)]
+pub struct Work<'w> {
+    /// The run.
+    pub run: &'w RunId,
+    /// The execution's own command.
+    pub again: CommandLine,
+    /// What was asked for, and the attempt at it, when the run is to be written: the run may hold something else.
+    pub writing: Option<(&'w Fingerprint, &'w AttemptId)>,
+    /// Whether a person asked for a step back, which is no part of the run's way: nothing else is due then.
+    pub is_rollback: bool,
+}
+
+impl<'w> Work<'w> {
+    /// Work on a run as its manifest has it.
+    pub const fn on(run: &'w RunId, again: CommandLine) -> Self {
+        Self { run, again, writing: None, is_rollback: false }
+    }
+
+    /// Whether the manifest is of what was asked for.
+    fn is_of(&self, manifest: &Manifest) -> bool {
+        self.writing.is_none_or(|(request, _)| manifest.request.fingerprint == *request)
+    }
+}
+
 impl Lake {
-    /// Ends a step on a run. A failure is given the command that goes on: `again`, the step's own, when it may succeed
+    /// Ends a step on a run. A failure is given the command that goes on: the step's own when it may succeed
     /// by itself; otherwise what the run's manifest has as next. It is noted beside the manifest, if there is one.
     ///
     /// # Errors
@@ -23,8 +49,7 @@ impl Lake {
     pub async fn conclude<R>(
         &self,
         outcome: Result<R, Failure>,
-        run: &RunId,
-        again: CommandLine,
+        work: Work<'_>,
         context: &Context,
     ) -> Result<R, Failure> {
         let failure = match outcome {
@@ -32,14 +57,17 @@ impl Lake {
             Err(failure) => failure,
         };
         let manifests = self.manifests.with_caller(context.caller().for_a_moment());
-        let told = tokio::time::timeout(MOMENT, manifests.find(run)).await;
+        let told = tokio::time::timeout(MOMENT, manifests.find(work.run)).await;
         let manifest = told.ok().and_then(Result::ok).flatten().map(|stored| stored.manifest);
         let failure = explained(failure, manifest.as_ref());
-        let manifest = manifest.filter(|manifest| is_of(context.step(), manifest));
-        let next = next(&failure, manifest.as_ref(), again, context);
-        if let Some(manifest) = manifest.filter(|manifest| is_worth_a_note(&failure, manifest, context)) {
-            let note = note(&failure, &manifest, next.clone(), context);
-            let key = manifests.root().failure_key(run);
+        let manifest = manifest.filter(|manifest| work.is_of(manifest));
+        let due = manifest.as_ref().filter(|_| !work.is_rollback).map(|run| run.next(None, context.now()));
+        let next = next(&failure, due.as_ref(), work.again, context);
+        let noted = is_worth_a_note(&failure, due.as_ref(), context);
+        if let Some(manifest) = manifest.filter(|manifest| noted && !ended_before(manifest, context)) {
+            let attempt = work.writing.map(|(_, attempt)| attempt.clone());
+            let note = note(&failure, attempt, next.as_ref(), context);
+            let key = manifests.root().failure_key(&manifest.run.id);
             if tokio::time::timeout(MOMENT, put(&manifests, &key, &note)).await.is_err() {
                 tracing::debug!(key, "no time for a note of the failure");
             }
@@ -60,38 +88,41 @@ fn explained(failure: Failure, manifest: Option<&Manifest>) -> Failure {
     }
 }
 
-/// Whether the run is that of the step's own request: a `write` that fails over a sealed run was asked for another.
-fn is_of(step: Step, manifest: &Manifest) -> bool {
-    step != Step::Write || manifest.write.is_none()
-}
-
-/// Whoever was overtaken has nothing to go on with.
+/// Whoever was overtaken has nothing to go on with. Nor does another step hand on a bare `verify`, which would let pass
+/// what its user's own gates and checks are there to stop.
 fn next(
     failure: &Failure,
-    manifest: Option<&Manifest>,
+    due: Option<&Next>,
     again: CommandLine,
     context: &Context,
 ) -> Option<ShellCommand> {
     match failure.kind() {
         Kind::Fenced => None,
         kind if kind.is_retryable() => context.command(again),
-        _ => match manifest?.next(None, context.now()) {
-            Next::Continue(line) => context.command(line),
+        _ => match due? {
+            Next::Continue(line) if line.step() == Step::Verify && context.step() != Step::Verify => None,
+            Next::Continue(line) => context.command(line.clone()),
             Next::Done | Next::Superseded { .. } | Next::Ended => None,
         },
     }
 }
 
-/// An execution that was overtaken, or came too late, says nothing about its run.
-fn is_worth_a_note(failure: &Failure, manifest: &Manifest, context: &Context) -> bool {
-    let ended_before = manifest.phase.is_ended() && manifest.updated.execution != *context.execution();
-    failure.kind() != Kind::Fenced && !ended_before
+/// An execution that was overtaken says nothing about its run; nor does one that came before its turn, over the note of
+/// the step that is due.
+fn is_worth_a_note(failure: &Failure, due: Option<&Next>, context: &Context) -> bool {
+    let out_of_turn = matches!(due, Some(Next::Continue(line)) if line.step() != context.step());
+    failure.kind() != Kind::Fenced && (failure.kind().is_retryable() || !out_of_turn)
+}
+
+/// Whether somebody else has ended the run.
+fn ended_before(manifest: &Manifest, context: &Context) -> bool {
+    manifest.phase.is_ended() && manifest.updated.execution != *context.execution()
 }
 
 fn note(
     failure: &Failure,
-    manifest: &Manifest,
-    next: Option<ShellCommand>,
+    attempt: Option<AttemptId>,
+    next: Option<&ShellCommand>,
     context: &Context,
 ) -> FailureNote {
     FailureNote {
@@ -99,11 +130,11 @@ fn note(
         at: context.now(),
         step: context.step(),
         execution: context.execution().clone(),
-        attempt: (context.step() == Step::Write).then(|| manifest.attempt.id.clone()),
+        attempt,
         kind: failure.kind().name().to_owned(),
         exit_code: failure.kind().exit_code(),
         message: failure.message(),
-        next,
+        next: next.map(ToString::to_string),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod conclude;
 
+pub use conclude::Work;
+
 use lakeward_aws::SdkConfig;
 use lakeward_catalog::Catalog;
 use lakeward_cli::{Context, Program};

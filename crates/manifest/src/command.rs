@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::document::{Request, Run, Step};
 use crate::root::{ManifestUri, TableRoot};
@@ -25,8 +25,8 @@ enum Value {
     /// A switch has none.
     None,
     Text(String),
-    /// Taken from this variable by the shell, which stops when it is not set.
-    Variable(&'static str),
+    /// Something that no shell is given, such as text that is not Unicode.
+    Unsayable,
 }
 
 impl Flag {
@@ -39,6 +39,19 @@ impl Flag {
     pub fn new(name: &str, value: impl fmt::Display) -> Self {
         Self { name: name.to_owned(), value: Value::Text(value.to_string()) }
     }
+
+    /// A flag whose value cannot be said in a shell: no command that needs it can.
+    pub fn unsayable(name: &str) -> Self {
+        Self { name: name.to_owned(), value: Value::Unsayable }
+    }
+
+    /// Reads `--name` or `--name=value`.
+    fn read(word: &str) -> Option<Self> {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_flag = name.len() > 2 && name.starts_with("--") && name.bytes().all(letters);
+        is_flag.then(|| value.map_or_else(|| Self::switch(name), |value| Self::new(name, value)))
+    }
 }
 
 /// The command line of a step.
@@ -47,18 +60,21 @@ pub struct CommandLine {
     step: Step,
     operand: Option<String>,
     flags: Vec<Flag>,
+    /// A variable that the shell must have, or it stops. Not on the command line, where everybody could read it.
+    variable: Option<&'static str>,
 }
 
 impl CommandLine {
     /// `lakeward-write` of a request. Everything is said, defaults too, so that another release means the same by it.
     pub fn write(run: &Run, table: &TableSpec, request: &Request) -> Self {
         let flags = table_flags(table).into_iter().chain(run_flags(run)).chain(request_flags(request));
-        Self { step: Step::Write, operand: None, flags: flags.collect() }
+        let variable = request.init_sql_sha256.is_some().then_some(INIT_SQL);
+        Self { step: Step::Write, operand: None, flags: flags.collect(), variable }
     }
 
     /// A later step on a run's manifest.
     pub fn on_run(step: Step, manifest: &ManifestUri) -> Self {
-        Self { step, operand: Some(manifest.to_string()), flags: Vec::new() }
+        Self::on(step, manifest.to_string())
     }
 
     /// `lakeward-swap` to a version that was live before.
@@ -69,12 +85,17 @@ impl CommandLine {
 
     /// `lakeward-gc` that gives a run up for good.
     pub fn abandon(manifest: &ManifestUri) -> Self {
-        Self { step: Step::Gc, operand: None, flags: vec![Flag::new("--abandon", manifest)] }
+        let flags = vec![Flag::new("--abandon", manifest)];
+        Self { step: Step::Gc, operand: None, flags, variable: None }
     }
 
     /// A step on a table.
     pub fn on_table(step: Step, root: &TableRoot) -> Self {
-        Self { step, operand: Some(root.to_string()), flags: Vec::new() }
+        Self::on(step, root.to_string())
+    }
+
+    fn on(step: Step, operand: String) -> Self {
+        Self { step, operand: Some(operand), flags: Vec::new(), variable: None }
     }
 
     /// The step.
@@ -91,6 +112,16 @@ impl CommandLine {
         self
     }
 
+    /// The same with the flags of a line that somebody has noted, if that is one of the same step on the same thing. What
+    /// a document says is anybody's text: nothing of it is handed on but flags, which are quoted anew.
+    pub fn with_flags_of(&self, noted: &str) -> Option<Self> {
+        let words = shlex::split(noted)?;
+        let mut words = words.iter().map(String::as_str);
+        let same = words.next() == Some(self.step.binary()) && words.next() == self.operand.as_deref();
+        let flags: Vec<Flag> = words.map(Flag::read).collect::<Option<_>>()?;
+        same.then(|| self.clone().with(&flags))
+    }
+
     /// The line for a shell. None when a value has control characters that no shell keeps or a terminal would act on,
     /// or when the line is longer than `sh -c` can be given.
     pub fn to_shell(&self) -> Option<ShellCommand> {
@@ -99,7 +130,10 @@ impl CommandLine {
         let words =
             operand.into_iter().chain(self.flags.iter().map(|flag| Some(format!(" {}", flag.to_shell()?))));
         let words: String = words.collect::<Option<_>>()?;
-        let line = format!("{}{words}", self.step.binary());
+        let variable = self
+            .variable
+            .map(|name| format!("{name}=\"${{{name}:?set it to what this run was begun with}}\" "));
+        let line = format!("{}{}{words}", variable.unwrap_or_default(), self.step.binary());
         (line.len() <= MAX_ARGUMENT).then_some(ShellCommand(line))
     }
 }
@@ -111,9 +145,7 @@ impl Flag {
         Some(match &self.value {
             Value::None => name.clone(),
             Value::Text(text) => format!("{name}={}", quoted(text)?),
-            Value::Variable(variable) => {
-                format!("{name}=\"${{{variable}:?set it to what this run was begun with}}\"")
-            }
+            Value::Unsayable => return None,
         })
     }
 }
@@ -164,12 +196,10 @@ fn run_flags(run: &Run) -> Vec<Flag> {
 }
 
 fn request_flags(request: &Request) -> Vec<Flag> {
-    let Request { fingerprint: _, sql, database, variables, init_sql_sha256, extra: _ } = request;
+    // Init SQL comes by its variable.
+    let Request { fingerprint: _, sql, database, variables, init_sql_sha256: _, extra: _ } = request;
     let mut flags: Vec<Flag> = database.iter().map(|database| Flag::new("--database", database)).collect();
     flags.extend(pairs("--var", variables));
-    if init_sql_sha256.is_some() {
-        flags.push(Flag { name: "--init-sql".to_owned(), value: Value::Variable(INIT_SQL) });
-    }
     flags.push(Flag::new("--sql", sql));
     flags
 }
@@ -181,9 +211,8 @@ fn pairs<'p>(
     pairs.into_iter().map(move |(key, value)| Flag::new(name, format_args!("{key}={value}")))
 }
 
-/// A line for a POSIX shell, quoted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+/// A line for a POSIX shell, quoted. Made from a [`CommandLine`] alone, never from what somebody has stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ShellCommand(String);
 

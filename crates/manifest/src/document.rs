@@ -225,6 +225,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The attempt whose files are the run's own: the one that has sealed it, or else the one that holds it.
+    pub fn owner(&self) -> &AttemptId {
+        self.write.as_ref().map_or(&self.attempt.id, |written| &written.attempt)
+    }
+
     /// The document's own URI.
     pub fn uri(&self) -> ManifestUri {
         ManifestUri { root: self.table.root.clone(), run: self.run.id.clone() }

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::command::ShellCommand;
 use crate::document::{Manifest, Step};
 use crate::ids::{AttemptId, ExecutionId};
 
@@ -34,9 +33,10 @@ pub struct FailureNote {
     pub exit_code: u8,
     /// What failed, on what, and what to do.
     pub message: String,
-    /// The command that goes on from here, if there is one.
+    /// The command that goes on from here, if there is one: text for a person. Nothing runs it, and no program hands it
+    /// on as it is ([`CommandLine::with_flags_of`](crate::CommandLine::with_flags_of)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<ShellCommand>,
+    pub next: Option<String>,
 }
 
 impl FailureNote {

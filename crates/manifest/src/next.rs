@@ -35,7 +35,8 @@ impl Manifest {
             Phase::Registered => Step::Verify,
             Phase::Verified => Step::Swap,
             Phase::Published => return self.after_publication(live),
-            Phase::Retiring => return Next::Continue(CommandLine::on_table(Step::Gc, &uri.root)),
+            // Not a whole gc: how long it keeps other versions is its user's own and in no manifest.
+            Phase::Retiring => return Next::Continue(CommandLine::abandon(&uri)),
             Phase::Retired | Phase::Rejected | Phase::Abandoned => return Next::Ended,
         };
         let decision = live.map(|live| self.decide_swap(live, Direction::Forward, now));
@@ -56,7 +57,7 @@ impl Manifest {
         }
     }
 
-    /// The command that publishes the run again; none unless it is a version and another run is live.
+    /// The command that publishes the run again; none unless it is a version that readers do not see.
     pub fn roll_back(&self, live: &LiveState) -> Option<CommandLine> {
         let version = self.version().is_ok() && live.visible_runs().all(|run| *run != self.run.id);
         version.then(|| CommandLine::roll_back(&self.uri()))

@@ -153,7 +153,8 @@ impl Manifest {
         Ok(self)
     }
 
-    /// Records that the live table shows the run. A publication that is recorded is not recorded twice.
+    /// Records that the live table shows the run, and ends the announcement that led to it: its own, or one that is not
+    /// newer. Another execution's that came later stands. A publication that is recorded is not recorded twice.
     ///
     /// # Errors
     /// As [`Manifest::verified`].
@@ -165,8 +166,14 @@ impl Manifest {
     ) -> Result<Self, Refusal> {
         self.verified()?;
         let swap = self.swap.get_or_insert_with(SwapSection::default);
-        swap.intent = None;
-        if !swap.publications.iter().any(|known| known.at == publication.at) {
+        let led_here =
+            |intent: &mut PublishIntent| intent.execution == stamp.execution || intent.at <= publication.at;
+        let ended = swap.intent.take_if(led_here).is_some();
+        let recorded = swap.publications.iter().any(|known| known.at == publication.at);
+        if recorded && !ended && self.phase == Phase::Published {
+            return Ok(self);
+        }
+        if !recorded {
             swap.publications.push(publication);
         }
         swap.view_sql = Some(view_sql);
