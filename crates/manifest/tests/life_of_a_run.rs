@@ -173,6 +173,26 @@ fn a_publication_is_recorded_once() {
 }
 
 #[test]
+fn a_late_record_does_not_end_an_announcement_that_came_after_it() {
+    let later = at() + jiff::SignedDuration::from_hours(1);
+    let other = Stamp { at: later, step: Step::Swap, execution: ExecutionId::from_random(8) };
+    let announced = published().intend_to_publish(other.clone()).unwrap();
+    let late = announced.clone().publish(publication(), "SELECT 1".into(), stamp(Step::Swap)).unwrap();
+    assert_eq!(late, announced);
+    let again = Publication { at: later, ..publication() };
+    let ended = late.publish(again, "SELECT 1".into(), other).unwrap().swap.unwrap();
+    assert_eq!((ended.intent, ended.publications.len()), (None, 2));
+}
+
+#[test]
+fn a_record_ends_the_announcement_of_an_execution_that_died() {
+    let dead = Stamp { execution: ExecutionId::from_random(8), ..stamp(Step::Swap) };
+    let announced = verified().intend_to_publish(dead).unwrap();
+    let recorded = announced.publish(publication(), "SELECT 1".into(), stamp(Step::Swap)).unwrap();
+    assert_eq!(recorded.swap.unwrap().intent, None);
+}
+
+#[test]
 fn no_step_runs_before_the_one_it_needs() {
     assert!(matches!(claimed().sealed(), Err(Refusal::TooEarly { needs: Step::Write, .. })));
     assert!(matches!(sealed().registered(), Err(Refusal::TooEarly { needs: Step::Register, .. })));
@@ -307,7 +327,7 @@ fn a_run_is_continued_by_the_step_after_its_phase() {
         (verified(), Some(format!("lakeward-swap {uri}"))),
         (published(), None),
         (rejected, None),
-        (retiring.clone(), Some("lakeward-gc s3://lake/orders/".to_owned())),
+        (retiring.clone(), Some(format!("lakeward-gc --abandon={uri}"))),
         (retiring.retire(stamp(Step::Gc)).unwrap(), None),
     ] {
         assert_eq!(continues(&manifest, None), line, "{}", manifest.phase);
