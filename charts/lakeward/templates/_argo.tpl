@@ -1,0 +1,62 @@
+{{/* What Argo objects share. */}}
+
+{{/* A step that says 10 or 13, or whose pod was lost before it could say anything, is run again; all else stops. */}}
+{{- define "lakeward.retryStrategy" -}}
+retryStrategy:
+  limit: {{ .Values.retry.limit | int64 | toString | quote }}
+  retryPolicy: Always
+  expression: lastRetry.exitCode in ["10", "13"] || lastRetry.status == "Error"
+  backoff:
+    duration: {{ .Values.retry.duration | quote }}
+    factor: {{ .Values.retry.factor | int64 | toString | quote }}
+    maxDuration: {{ .Values.retry.maxDuration | quote }}
+{{- end -}}
+
+{{/*
+A template that runs one step: takes what "lakeward.container" does. Argo keeps /tmp/result.json as the output parameter
+`result`; a step that was killed has left none.
+*/}}
+{{- define "lakeward.argoStep" -}}
+{{- $env := list (dict "name" "LAKEWARD_RESULT_PATH" "value" "/tmp/result.json") -}}
+{{ include "lakeward.retryStrategy" .root }}
+volumes:
+  {{- include "lakeward.volumes" . | nindent 2 }}
+container:
+  {{- include "lakeward.container" (merge (dict "env" (concat $env (default list .env))) .) | nindent 2 }}
+outputs:
+  parameters:
+    - name: result
+      valueFrom: { path: /tmp/result.json, default: "{}" }
+{{- end -}}
+
+{{/* What every workflow has: (dict "root" $ "table" TABLE). */}}
+{{- define "lakeward.workflowSettings" -}}
+{{- $argo := .root.Values.argo -}}
+{{ include "lakeward.podSettings" .root }}
+{{- with .root.Values.priorityClassName }}
+podPriorityClassName: {{ . | quote }}
+{{- end }}
+activeDeadlineSeconds: {{ .table.activeDeadlineSeconds | int64 }}
+{{- with $argo.ttlStrategy }}
+ttlStrategy:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $argo.podGC }}
+podGC:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+workflowMetadata:
+  labels:
+    {{- include "lakeward.selectorLabels" .root | nindent 4 }}
+    lakeward/table: {{ .table.name | quote }}
+    {{- with .root.Values.commonLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+podMetadata:
+  labels:
+    {{- include "lakeward.podLabels" (dict "root" .root "name" .table.name) | nindent 4 }}
+  {{- with .root.Values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
