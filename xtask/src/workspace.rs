@@ -80,9 +80,14 @@ impl Workspace {
         process::run(self.cargo().args(["build", "--workspace"]))
     }
 
-    /// The path of one of the workspace's executables, as built in the dev profile.
+    /// Holds the workspace's executables, as built in the dev profile.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.layout.target().join("debug")
+    }
+
+    /// The path of one of them.
     pub(crate) fn executable(&self, name: &str) -> PathBuf {
-        self.layout.target().join("debug").join(name)
+        self.programs().join(name)
     }
 
     fn take_over(&self) -> Result<()> {
