@@ -71,7 +71,8 @@ pub enum Effect {
         code: String,
     },
     /// Answers an error of its own for every `every`th item of one of Glue's batches. Before, these items are not
-    /// done; after, they are done all the same.
+    /// done; after, they are done all the same. A batch of fewer items counts as a request that fits, and not as
+    /// one that was befallen.
     FailItems {
         /// Which items: 2 for every second one.
         every: NonZeroUsize,
@@ -185,6 +186,7 @@ struct Active {
     rule: Rule,
     matched: AtomicU64,
     fired: watch::Sender<u64>,
+    failed_items: AtomicU64,
     released: watch::Sender<bool>,
 }
 
@@ -199,6 +201,8 @@ pub struct FaultReport {
     pub matched: u64,
     /// How many of them it befell.
     pub fired: u64,
+    /// How many items of batches it failed.
+    pub failed_items: u64,
     /// Whether what it paused was released.
     pub released: bool,
 }
@@ -213,6 +217,7 @@ impl Faults {
             rule,
             matched: AtomicU64::new(0),
             fired: watch::Sender::new(0),
+            failed_items: AtomicU64::new(0),
             released: watch::Sender::new(false),
         }));
         set.active.push(fault.clone());
@@ -261,6 +266,23 @@ impl Fault {
         *self.0.fired.borrow()
     }
 
+    /// How many items of batches it failed ([`Effect::FailItems`]).
+    pub fn failed_items(&self) -> u64 {
+        self.0.failed_items.load(Ordering::Relaxed)
+    }
+
+    /// Counts the items that it failed of one batch: without any, the request was not befallen.
+    pub(crate) fn failed(&self, items: usize) {
+        if items > 0 {
+            self.0.failed_items.fetch_add(items as u64, Ordering::Relaxed);
+            self.fire();
+        }
+    }
+
+    fn fire(&self) {
+        self.0.fired.send_modify(|fired| *fired += 1);
+    }
+
     /// Waits until it has befallen a request: one that it pauses is then waiting.
     pub async fn reached(&self) {
         // The sender lives as long as this fault does.
@@ -278,6 +300,7 @@ impl Fault {
             rule: self.0.rule.clone(),
             matched: self.0.matched.load(Ordering::Relaxed),
             fired: self.fired(),
+            failed_items: self.failed_items(),
             released: *self.0.released.borrow(),
         }
     }
@@ -296,8 +319,12 @@ impl Fault {
         if self.0.rule.when != when {
             return Verdict::GoOn;
         }
-        self.0.fired.send_modify(|fired| *fired += 1);
-        match &self.0.rule.effect {
+        let effect = &self.0.rule.effect;
+        // Whoever knows the batch tells how many of its items that befell.
+        if !matches!(effect, Effect::FailItems { .. }) {
+            self.fire();
+        }
+        match effect {
             Effect::Refuse { status, code } => {
                 return Verdict::Refuse { status: *status, code: code.clone() };
             }

@@ -161,7 +161,7 @@ impl Server {
                 Verdict::GoOn => {}
                 Verdict::Refuse { status, code } => return refusal(call.service, status, &code),
                 Verdict::FailItems { every, code } => {
-                    item_errors.extend(batch_errors::errors(&call.operation, &sent, every, &code));
+                    item_errors.extend(fail_items(fault, &call, &sent, every, &code));
                     arrived.json.iter_mut().for_each(|(_, members)| {
                         batch_errors::leave_out(&call.operation, members, every);
                     });
@@ -175,7 +175,7 @@ impl Server {
                 Verdict::GoOn => {}
                 Verdict::Refuse { status, code } => response = refusal(call.service, status, &code)?,
                 Verdict::FailItems { every, code } => {
-                    item_errors.extend(batch_errors::errors(&call.operation, &sent, every, &code));
+                    item_errors.extend(fail_items(fault, &call, &sent, every, &code));
                 }
                 Verdict::Drop => return Err(Dropped),
             }
@@ -210,6 +210,13 @@ impl Server {
         glue::check_signature(&parts.headers, bytes, &self.credentials)?;
         self.catalog.call(&call.operation, members)
     }
+}
+
+/// The errors of the items that a fault chooses from a batch.
+fn fail_items(fault: &Fault, call: &Call, sent: &Value, every: usize, code: &str) -> Vec<Value> {
+    let errors = batch_errors::errors(&call.operation, sent, every, code);
+    fault.failed(errors.len());
+    errors
 }
 
 /// An error that a fault ordered, in the service's own form.

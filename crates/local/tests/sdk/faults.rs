@@ -65,7 +65,7 @@ async fn an_update_refused_after_it_was_applied_is_applied() {
 
 #[tokio::test]
 async fn items_of_a_batch_fail_with_errors_of_their_own_and_the_others_are_done() {
-    for (when, done) in [(When::Before, vec!["a", "c"]), (When::After, vec!["a", "b", "c"])] {
+    for (when, done) in [(When::Before, vec!["a", "c", "d"]), (When::After, vec!["a", "b", "c", "d"])] {
         let (lake, clients) = start(Options::default()).await;
         clients.create_table().await;
         let key = aws_sdk_glue::types::Column::builder().name("p").r#type("string").build().unwrap();
@@ -74,13 +74,18 @@ async fn items_of_a_batch_fail_with_errors_of_their_own_and_the_others_are_done(
         clients.glue.update_table().database_name(DATABASE).table_input(input).send().await.unwrap();
         let code = "InternalServiceException".to_owned();
         let every = std::num::NonZeroUsize::new(2).unwrap();
-        lake.faults()
-            .set(Rule::new(when, Effect::FailItems { every, code }).operation("BatchCreatePartition"));
+        let rule = Rule::new(when, Effect::FailItems { every, code }).operation("BatchCreatePartition");
+        let (fault, beyond) = (lake.faults().set(rule.clone()), lake.faults().set(rule.nth(2)));
         let input = |value: &str| aws_sdk_glue::types::PartitionInput::builder().values(value).build();
         let inputs = ["a", "b", "c"].map(input).to_vec();
-        let create = clients.glue.batch_create_partition().database_name(DATABASE).table_name(TABLE);
-        let answer = create.set_partition_input_list(Some(inputs)).send().await.unwrap();
+        let create = || clients.glue.batch_create_partition().database_name(DATABASE).table_name(TABLE);
+        let answer = create().set_partition_input_list(Some(inputs)).send().await.unwrap();
+        assert_eq!((fault.fired(), fault.failed_items()), (1, 1));
         assert_eq!(answer.errors()[0].partition_values(), ["b"]);
+        // A single item is no second one.
+        let alone = create().partition_input_list(input("d")).send().await.unwrap();
+        assert!(alone.errors().is_empty());
+        assert_eq!((beyond.fired(), beyond.failed_items()), (0, 0));
         assert_eq!(answer.errors()[0].error_detail().unwrap().error_code(), Some("InternalServiceException"));
         let listed = clients.glue.get_partitions().database_name(DATABASE).table_name(TABLE).send().await;
         let listed = listed.unwrap();
