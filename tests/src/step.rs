@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use lakeward_local::Fault;
 use lakeward_outcome::Kind;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
@@ -224,6 +225,25 @@ pub struct Running {
 }
 
 impl Running {
+    /// Waits until a fault has befallen one of its requests.
+    ///
+    /// # Errors
+    /// It ends without coming to that request, or hangs.
+    pub async fn reaches(&mut self, fault: &Fault) -> Result<()> {
+        let name = self.name;
+        let reached = async {
+            tokio::select! {
+                biased;
+                () = fault.reached() => Ok(()),
+                status = self.child.wait() => {
+                    bail!("lakeward-{name} ended before it came to the request: {}", status?)
+                }
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, reached).await;
+        reached.map_err(|_| anyhow!("lakeward-{name} hangs before it comes to the request"))?
+    }
+
     /// Kills it with SIGKILL, and waits until it is gone.
     ///
     /// # Errors

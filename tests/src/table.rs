@@ -16,6 +16,12 @@ pub const DAYS: [&str; 3] = ["2026-05-19T06:00:00Z", "2026-05-20T06:00:00Z", "20
 pub const NO_GRACE: [&str; 4] =
     ["--retention-days=0", "--keep-versions=1", "--orphan-grace=0s", "--reader-grace=0s"];
 
+/// A query whose file is large enough for an upload in parts, as [`IN_PARTS`] has it.
+pub const LARGE: &str = "SELECT i, hash(i) AS h FROM range(1000000) t(i)";
+
+/// Flags by which write uploads in parts soon.
+pub const IN_PARTS: [&str; 3] = ["--compression=uncompressed", "--part-size=5MiB", "--threads=1"];
+
 /// A table that no other scenario uses.
 #[derive(Clone, Debug)]
 pub struct Table<'b> {

@@ -5,7 +5,6 @@ use anyhow::{Context as _, Result, ensure};
 use lakeward_local::{Effect, Rule, When};
 use lakeward_outcome::Kind;
 use lakeward_tests::embedded::{BUCKET, Command, Contents, DATABASE, Ended, Orders, World};
-use serde_json::Value;
 
 const TABLES: [Orders; 2] = [Orders { partitioned: false }, Orders { partitioned: true }];
 /// The run that is to be abandoned.
@@ -260,17 +259,11 @@ async fn an_abandonment_that_dies_at_any_request_is_made_good_by_a_retry() -> Re
 /// Stalls a step at a request, abandons its run, lets the step go on; how it ended.
 async fn wakes_after_abandonment(world: &World, step: &Command, rule: Rule) -> Result<Ended> {
     let fault = world.faults().set(rule);
-    let abandon = async {
-        fault.reached().await;
-        let abandoned = world.succeeds(&Orders::abandon(RUN)).await;
-        fault.release();
-        abandoned
-    };
-    let (ended, abandoned) = tokio::join!(world.run(step), abandon);
-    let abandoned: Value = abandoned?;
+    let abandon = Orders::abandon(RUN);
+    let (ended, abandoned) = world.run_meanwhile(step, &fault, world.succeeds(&abandon)).await?;
     ensure!(abandoned["phase"] == "retired", "{abandoned}");
     world.faults().clear();
-    ended
+    Ok(ended)
 }
 
 fn stalled(operation: &str, on: &str, nth: u64) -> Rule {

@@ -10,6 +10,7 @@ use lakeward_local::{Effect, Hook, Rule, When};
 use lakeward_manifest::Step;
 use lakeward_outcome::Kind;
 use lakeward_tests::embedded::{BUCKET, Command, Contents, DATABASE, Orders, World};
+use lakeward_tests::table::{IN_PARTS, LARGE};
 
 const BY_PART: Orders = Orders { partitioned: true };
 const PLAIN: Orders = Orders { partitioned: false };
@@ -97,15 +98,8 @@ async fn two_writes_of_one_run_at_once_share_no_folder_and_one_of_them_seals() -
     // Both have claimed before either has sealed; the later claim fences the earlier.
     let seal = Rule::new(When::Before, Effect::Pause).operation("PutObject").containing("manifest.json");
     let held = world.faults().set(seal.caller(Step::Write.binary()).nth(2));
-    let rival = async {
-        held.reached().await;
-        let written = world.succeeds(&other).await;
-        held.release();
-        written
-    };
-    let (fenced, sealed) = tokio::join!(world.run(&one), rival);
-    let sealed = sealed?;
-    let failure = fenced?.err().context("both writes have sealed one run")?;
+    let (fenced, sealed) = world.run_meanwhile(&one, &held, world.succeeds(&other)).await?;
+    let failure = fenced.err().context("both writes have sealed one run")?;
     ensure!(failure.kind() == Kind::Fenced, "{failure}");
     let files = Contents::of(&world).await?.files;
     let folder =
@@ -146,15 +140,8 @@ async fn an_edit_of_the_live_table_in_the_middle_of_a_swap_is_not_lost() -> Resu
             let world = ready.fork().await?;
             let rule = Rule::new(When::Before, Effect::Pause).operation("UpdateTable");
             let held = world.faults().set(rule.caller(Step::Swap.binary()).nth(update));
-            let editor = async {
-                held.reached().await;
-                let edited = edit(&world, "bi").await;
-                held.release();
-                edited
-            };
-            let (swapped, edited) = tokio::join!(world.succeeds(&swap), editor);
-            edited?;
-            swapped?;
+            let (swapped, ()) = world.run_meanwhile(&swap, &held, edit(&world, "bi")).await?;
+            ensure!(swapped.is_ok(), "update {update}: {swapped:?}");
             let after = live(&world).await?;
             ensure!(run_of(&after) == Some(Orders::run(2).as_str()), "run 2 is not live: {after:?}");
             let owner = after.parameters().and_then(|parameters| parameters.get("owner"));
@@ -184,10 +171,7 @@ async fn publishing_archives_no_version_of_the_table_however_many_partitions_mov
 
 /// A write of one file that goes up in several parts, the first of them while DuckDB still writes.
 fn write_in_parts() -> Command {
-    let write = Command::new(Step::Write).args(["--table", Orders::ROOT, "--glue-table", "shop.orders"]);
-    let large = ["--compression=uncompressed", "--part-size=5MiB", "--threads=1"];
-    let sql = "SELECT i, hash(i) AS h FROM range(1000000) t(i)";
-    write.args(["--run-ts", "2026-01-01T01:00:00Z", "--sql", sql]).args(large)
+    PLAIN.write_of(1, LARGE).args(IN_PARTS)
 }
 
 /// duckdb-httpfs#387: COPY hung when its upload could not go on.
@@ -261,11 +245,8 @@ async fn new_renamed_and_upper_case_columns_are_those_of_the_table_and_of_every_
         vec![("id", "string"), ("total", "bigint"), ("isnew", "boolean")],
     ];
     for (number, (sql, wanted)) in selects.iter().zip(wanted).enumerate() {
-        let day = format!("2026-01-01T{:02}:00:00Z", number + 1);
-        let write = Command::new(Step::Write).args(["--table", Orders::ROOT, "--glue-table", "shop.orders"]);
-        let write = write.args(["--run-ts", &day, "--partition-by", "part", "--sql", sql]);
         let [_, register, verify, swap] = BY_PART.publish(number + 1);
-        publish(&world, &[write, register, verify, swap]).await?;
+        publish(&world, &[BY_PART.write_of(number + 1, sql), register, verify, swap]).await?;
         let wanted: Vec<_> =
             wanted.iter().map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned())).collect();
         let table = live(&world).await?;

@@ -3,6 +3,7 @@
 //! call goes through the real AWS SDK. Time and ids are given, so that a run can be repeated.
 
 mod contents;
+mod meanwhile;
 mod orders;
 mod time;
 

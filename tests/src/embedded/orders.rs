@@ -35,12 +35,17 @@ impl Orders {
 
     /// `write`, of rows that no other run has.
     pub fn write(self, number: usize) -> Command {
-        let time = format!("2026-01-{:02}T{:02}:00:00Z", 1 + number / 24, number % 24);
         let rows = 3 + number;
         let sql =
             format!("SELECT i AS id, {number} AS run, (i + {number}) % 4 AS part FROM range({rows}) t(i)");
+        self.write_of(number, &sql)
+    }
+
+    /// `write`, of this query.
+    pub fn write_of(self, number: usize, sql: &str) -> Command {
+        let time = format!("2026-01-{:02}T{:02}:00:00Z", 1 + number / 24, number % 24);
         let write = Command::new(Step::Write).args(["--table", Self::ROOT, "--glue-table", "shop.orders"]);
-        let write = write.args(["--run-ts", &time, "--sql", &sql]);
+        let write = write.args(["--run-ts", &time, "--sql", sql]);
         if self.partitioned { write.args(["--partition-by", "part"]) } else { write }
     }
 

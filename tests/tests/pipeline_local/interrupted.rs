@@ -4,14 +4,11 @@ use anyhow::Result;
 use lakeward_local::{Effect, Rule, When};
 use lakeward_outcome::Kind;
 use lakeward_tests::lake::Lake;
-use lakeward_tests::table::{DAYS, NO_GRACE, Run, Table};
+use lakeward_tests::table::{DAYS, IN_PARTS, LARGE, NO_GRACE, Run, Table};
 
 const BY_PART: &str = "SELECT i AS id, i % 4 AS part FROM range(100) t(i)";
-/// Large enough for an upload in parts.
-const LARGE: &str = "SELECT i, hash(i) AS h FROM range(1000000) t(i)";
 /// All but what is on its way goes.
 const KEEP_IN_FLIGHT: [&str; 3] = ["--retention-days=0", "--keep-versions=1", "--reader-grace=0s"];
-const LARGE_FLAGS: [&str; 3] = ["--compression=uncompressed", "--part-size=5MiB", "--threads=1"];
 
 fn pause(when: When, operation: &str) -> Rule {
     Rule::new(when, Effect::Pause).operation(operation).containing("_writes/")
@@ -44,9 +41,9 @@ async fn a_write_killed_between_two_files_is_made_good_by_a_retry() -> Result<()
     // One file is there, and three are not.
     let stored = lake.faults().set(pause(When::After, "PutObject"));
     let missing = lake.faults().set(pause(When::Before, "PutObject").nth(2).times(3));
-    let running = write.start().await?;
-    stored.reached().await;
-    missing.reached().await;
+    let mut running = write.start().await?;
+    running.reaches(&stored).await?;
+    running.reaches(&missing).await?;
     running.kill().await?;
     // A request that was on its way lands after its sender has died.
     lake.faults().clear();
@@ -60,10 +57,10 @@ async fn a_write_killed_between_two_files_is_made_good_by_a_retry() -> Result<()
 async fn a_write_killed_within_a_file_is_made_good_by_a_retry() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");
-    let write = table.write(DAYS[0], LARGE).args(LARGE_FLAGS);
+    let write = table.write(DAYS[0], LARGE).args(IN_PARTS);
     let fault = lake.faults().set(pause(When::After, "UploadPart"));
-    let running = write.start().await?;
-    fault.reached().await;
+    let mut running = write.start().await?;
+    running.reaches(&fault).await?;
     running.kill().await?;
     lake.faults().clear();
     assert_eq!(lake.backend().uploads(&table.prefix()).await?.len(), 1);
@@ -79,8 +76,8 @@ async fn a_write_killed_before_its_seal_is_made_good_by_a_retry() -> Result<()> 
     let seal =
         Rule::new(When::Before, Effect::Pause).operation("PutObject").containing("manifest.json").nth(2);
     let fault = lake.faults().set(seal);
-    let running = write.start().await?;
-    fault.reached().await;
+    let mut running = write.start().await?;
+    running.reaches(&fault).await?;
     running.kill().await?;
     let taken_over = Run::of(write.succeeds().await?)?;
     // Only now does the seal of the dead attempt arrive: too late, as the manifest has changed.
@@ -97,8 +94,8 @@ async fn a_write_killed_after_its_seal_has_nothing_left_to_do() -> Result<()> {
     let seal =
         Rule::new(When::After, Effect::Pause).operation("PutObject").containing("manifest.json").nth(2);
     let fault = lake.faults().set(seal);
-    let running = write.start().await?;
-    fault.reached().await;
+    let mut running = write.start().await?;
+    running.reaches(&fault).await?;
     running.kill().await?;
     lake.faults().clear();
     let again = write.succeeds().await?;
@@ -118,8 +115,8 @@ async fn a_swap_killed_between_partitions_is_made_good_by_a_retry() -> Result<()
     let second = table.verified(&table.write(DAYS[1], &sql(2)).args(by_part)).await?;
     let batch = Rule::new(When::After, Effect::Pause).operation("BatchUpdatePartition");
     let fault = lake.faults().set(batch);
-    let swap = table.swap(&second).start().await?;
-    fault.reached().await;
+    let mut swap = table.swap(&second).start().await?;
+    swap.reaches(&fault).await?;
     swap.kill().await?;
     lake.faults().clear();
 
@@ -141,8 +138,8 @@ async fn stops_without_a_trace(rule: Rule, sql: &str, flags: &[&str]) -> Result<
     let table = lake.backend().table("orders");
     let write = table.write(DAYS[0], sql).args(flags);
     let fault = lake.faults().set(rule);
-    let running = write.start().await?;
-    fault.reached().await;
+    let mut running = write.start().await?;
+    running.reaches(&fault).await?;
     running.terminate().await?;
     running.ended().await?.into_refusal(Kind::Transient, &["told to stop"])?;
     lake.faults().clear();
@@ -159,5 +156,5 @@ async fn a_write_told_to_stop_between_two_files_leaves_nothing() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_told_to_stop_within_a_file_leaves_nothing() -> Result<()> {
-    stops_without_a_trace(pause(When::After, "UploadPart"), LARGE, &LARGE_FLAGS).await
+    stops_without_a_trace(pause(When::After, "UploadPart"), LARGE, &IN_PARTS).await
 }

@@ -21,8 +21,8 @@ async fn stalled(
 ) -> Result<(Running, Fault)> {
     let rule = Rule::new(When::Before, Effect::Pause).operation(operation).containing(resource).nth(nth);
     let fault = lake.faults().set(rule);
-    let running = step.start().await?;
-    fault.reached().await;
+    let mut running = step.start().await?;
+    running.reaches(&fault).await?;
     Ok((running, fault))
 }
 

@@ -16,8 +16,8 @@ async fn a_swap_that_wakes_after_gc_has_retired_its_run_publishes_nothing() -> R
     let second = table.verified(&table.write(DAYS[1], SQL[1])).await?;
     let change = Rule::new(When::Before, Effect::Pause).operation("UpdateTable").caller("lakeward-swap");
     let fault = lake.faults().set(change);
-    let swap = table.swap(&second).start().await?;
-    fault.reached().await;
+    let mut swap = table.swap(&second).start().await?;
+    swap.reaches(&fault).await?;
     let collected = table.gc().args(NO_GRACE).succeeds().await?;
     assert_eq!(collected["done"]["runs_retired"], 1);
     fault.release();
