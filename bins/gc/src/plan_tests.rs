@@ -229,6 +229,7 @@ fn a_rollback_that_was_announced_a_moment_ago_keeps_its_version() {
     assert_eq!(retired(&plan(&inventory, &POLICY, day(201))), [id(1)]);
 }
 
+/// apache/iceberg#4194: the removal of orphans broke a table.
 #[test]
 fn what_another_glue_table_points_at_stays() {
     let mut inventory = inventory(vec![run(1, Phase::Published, &[1]), run(2, Phase::Published, &[2])], 2);

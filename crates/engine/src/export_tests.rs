@@ -108,6 +108,7 @@ fn files_are_about_as_large_as_asked_for() {
     }
 }
 
+/// duckdb#11817: a COPY to S3 in many partitions ran out of memory.
 #[test]
 fn two_thousand_partitions_are_two_thousand_files_in_little_memory() {
     let bench = Bench::with(Limits { memory_bytes: 200 * MIB, threads: 2 }, None);
@@ -123,6 +124,7 @@ fn two_thousand_partitions_are_two_thousand_files_in_little_memory() {
     );
 }
 
+/// duckdb#8981: a partitioned COPY of much data ran out of memory.
 #[test]
 fn data_larger_than_memory_goes_through_scratch() {
     // The least that a session is ever given for one thread; the strings alone take 192 bytes a row.

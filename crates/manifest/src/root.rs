@@ -270,6 +270,7 @@ mod tests {
         assert_eq!(root("s3://lake/analytics/orders/").to_string(), "s3://lake/analytics/orders/");
     }
 
+    /// aws-sdk-pandas#144: an overwrite of `foo` deleted its sibling `foo_bar` too.
     #[test]
     fn a_sibling_that_shares_a_name_is_not_inside() {
         let orders = root("s3://lake/orders/");

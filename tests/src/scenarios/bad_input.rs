@@ -49,6 +49,7 @@ pub(crate) async fn sql_that_does_not_bind_is_refused(backend: &Backend) -> Resu
     Ok(())
 }
 
+/// duckdb#12038, duckdb#14990: a COPY that failed or ran out of memory left broken Parquet on S3.
 pub(crate) async fn data_that_fails_the_query_is_refused(backend: &Backend) -> Result<()> {
     let table = backend.table("failing_data");
     for (sql, word) in [

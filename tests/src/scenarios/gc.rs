@@ -26,6 +26,7 @@ fn retired(result: &Value) -> Vec<&str> {
     retire.filter_map(|run| run["run"].as_str()).collect()
 }
 
+/// dbt-athena#76: the clean-up of `foo` deleted its sibling `foo_bar` too.
 pub(crate) async fn a_replaced_version_is_retired_and_the_live_one_stays(backend: &Backend) -> Result<()> {
     for (name, flags) in [("gc_plain", [].as_slice()), ("gc_partitioned", &BY_HALF)] {
         let (table, sibling) = (backend.table(name), backend.table(&format!("{name}_eu")));

@@ -18,6 +18,7 @@ pub(crate) async fn a_missing_database_is_refused(backend: &Backend) -> Result<(
     table.has_no_leftovers().await
 }
 
+/// docs.getdbt.com#7606: a model with the name of another table wiped that one's data.
 pub(crate) async fn the_root_of_another_table_is_refused(backend: &Backend) -> Result<()> {
     let (owner, other) = (backend.table("owner_of_root"), backend.table("taker_of_root"));
     owner.write(DAYS[0], SQL).succeeds().await?;
@@ -30,6 +31,7 @@ pub(crate) async fn the_root_of_another_table_is_refused(backend: &Backend) -> R
     owner.shows(&run, SQL).await
 }
 
+/// dbt-adapters#405: a full refresh deleted an unrelated part of the bucket.
 pub(crate) async fn a_root_that_overlaps_a_table_is_refused(backend: &Backend) -> Result<()> {
     let table = backend.table("overlapping");
     create_foreign(backend, "lies_inside", &format!("{}inside", table.root())).await?;

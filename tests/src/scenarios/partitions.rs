@@ -56,6 +56,7 @@ const ODD: [&str; 15] = [
     "_under.dot~",
 ];
 
+/// aws-sdk-pandas#921: rows with NULL as a partition value were dropped.
 pub(crate) async fn partition_values_of_any_characters_are_read_back(backend: &Backend) -> Result<()> {
     let table = backend.table("by_odd_values");
     let values = ODD.map(|value| format!("('{}')", value.replace('\'', "''")));
