@@ -21,21 +21,44 @@ const COVERAGE: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// Lets every target look for `seconds`. An input that breaks a property is left in `fuzz/artifacts/<target>/`.
+/// Documents that are committed elsewhere, and are examples for a target beside its own corpus.
+const EXAMPLES: [(&str, &str); 1] = [("manifest", "crates/manifest/tests/documents")];
+
+/// Lets every target look for `seconds`, from the seed `LAKEWARD_SEED` or one at random. An input that breaks a property is
+/// left in `fuzz/artifacts/<target>/`.
 pub(crate) fn run(workspace: &Workspace, seconds: &str) -> Result<()> {
     ensure!(
         seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0),
         "--seconds takes a number of at least 1"
     );
-    let folder = workspace.layout().root().join("fuzz");
+    let seed = seed()?;
+    let root = workspace.layout().root();
+    let folder = root.join("fuzz");
     let programs = build(workspace, &folder)?;
     for target in targets(&folder)? {
-        println!("fuzzing {target} for {seconds} s");
-        look(&folder, &target, &programs.join(&target), seconds).with_context(|| {
+        println!("fuzzing {target} for {seconds} s, LAKEWARD_SEED={seed}");
+        let mut corpora = vec![folder.join("corpus").join(&target)];
+        let more = EXAMPLES.iter().filter(|(of, _)| *of == target);
+        corpora.extend(more.map(|(_, examples)| root.join(examples)));
+        let mut fuzzer = fuzzer(&folder, &target, &programs.join(&target))?;
+        // libFuzzer takes 32 bits, and 0 for no seed.
+        let seed = seed % u64::from(u32::MAX) + 1;
+        // What is new goes into the folder that the fuzzer has already; these are read.
+        fuzzer.arg(format!("-max_total_time={seconds}")).arg(format!("-seed={seed}")).args(&corpora);
+        process::run(&mut fuzzer).with_context(|| {
             format!("{target}: add the input to fuzz/corpus/{target} and mend what it breaks")
         })?;
     }
     Ok(())
+}
+
+/// Where random choices begin, as for the tests.
+fn seed() -> Result<u64> {
+    let random = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), "seed");
+    std::env::var("LAKEWARD_SEED").map_or_else(
+        |_| Ok(random()),
+        |seed| seed.parse().with_context(|| format!("LAKEWARD_SEED is no number: {seed}")),
+    )
 }
 
 /// Builds all targets; the folder of the programs.
@@ -46,7 +69,7 @@ fn build(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     let mut cargo = workspace.cargo();
     cargo.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", COVERAGE);
     // With a target named, the flags are not for build scripts and macros, which have no fuzzer to report to.
-    cargo.args(["build", "--release", "--bins", "--target", &host, "--manifest-path"]);
+    cargo.args(["build", "--locked", "--release", "--bins", "--target", &host, "--manifest-path"]);
     process::run(cargo.arg(folder.join("Cargo.toml")))?;
     Ok(target.join(host).join("release"))
 }
@@ -73,7 +96,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     entries.map(|entry| Ok(entry.with_context(read)?.path())).collect()
 }
 
-fn look(folder: &Path, target: &str, program: &Path, seconds: &str) -> Result<()> {
+/// The program, with the folders that are its own: for inputs that take a new path, and for those that break a property.
+fn fuzzer(folder: &Path, target: &str, program: &Path) -> Result<Command> {
     let (found, artifacts) =
         (folder.join("target/found").join(target), folder.join("artifacts").join(target));
     for made in [&found, &artifacts] {
@@ -81,9 +105,6 @@ fn look(folder: &Path, target: &str, program: &Path, seconds: &str) -> Result<()
     }
     let mut fuzzer = Command::new(program);
     fuzzer.args(["-verbosity=0", "-print_final_stats=1", "-timeout=10", "-rss_limit_mb=2048"]);
-    fuzzer.arg(format!("-max_total_time={seconds}"));
-    fuzzer.arg(format!("-artifact_prefix={}/", artifacts.display()));
-    // What is new goes into the first folder; the others are read.
-    fuzzer.arg(&found).arg(folder.join("corpus").join(target));
-    process::run(&mut fuzzer)
+    fuzzer.arg(format!("-artifact_prefix={}/", artifacts.display())).arg(&found);
+    Ok(fuzzer)
 }

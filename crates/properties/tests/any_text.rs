@@ -1,5 +1,6 @@
 //! Every property, on the committed corpus and at random. A random case that fails is printed with its input, cut to the
-//! smallest that still fails; put that into the corpus.
+//! smallest that still fails, and with the seed (`LAKEWARD_SEED`) that makes the same cases again; put the input into the
+//! corpus.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -9,7 +10,7 @@ use lakeward_properties::{ALL, check};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 /// Random cases for each property and way of making them: a second or two in all.
@@ -33,15 +34,25 @@ fn texts(name: &str) -> Vec<Vec<u8>> {
     corpus(name).iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
 
-/// Tries a property with `CASES` inputs; a failure tells the input.
+/// `LAKEWARD_SEED`, or one at random.
+fn seed() -> u64 {
+    let random = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), "seed");
+    std::env::var("LAKEWARD_SEED").map_or_else(|_| random(), |seed| seed.parse().unwrap())
+}
+
+/// Tries a property with `CASES` inputs; a failure tells the input and the seed.
 fn try_with(name: &str, inputs: impl Strategy<Value = Vec<u8>>) {
+    let seed = seed();
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    let tried = TestRunner::new(config).run(&inputs, |input| {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let tried = TestRunner::new_with_rng(config, rng).run(&inputs, |input| {
         check(name, &input);
         Ok(())
     });
     if let Err(error) = tried {
-        panic!("{name}: {error}");
+        panic!("{name}, LAKEWARD_SEED={seed}: {error}");
     }
 }
 
