@@ -71,7 +71,7 @@ impl Gc {
 
     /// Whether the next request changes something, so that its lost answer matters.
     pub(crate) const fn changes(&self) -> bool {
-        matches!(self.at, Pc::Fence | Pc::Mark)
+        matches!(self.at, Pc::Fence | Pc::Mark | Pc::Delete | Pc::Retire)
     }
 
     /// Sends the next request.
@@ -111,9 +111,10 @@ impl Gc {
             }
             Pc::Delete => {
                 lake.deleted.extend(next.marked.front());
-                Pc::Retire
+                // Without an answer, the files are listed and deleted again.
+                if answer == Answer::Lost { Pc::Delete } else { Pc::Retire }
             }
-            Pc::Retire => next.retire(lake, passed),
+            Pc::Retire => next.retire(lake, passed, answer),
             Pc::Ended(_) => return None,
         };
         Some(if let Pc::Ended(end) = next.at { next.ended(end) } else { next })
@@ -222,14 +223,19 @@ impl Gc {
         self.go_on_marking()
     }
 
-    fn retire(&mut self, lake: &mut Lake, passed: u32) -> Pc {
-        if let Some(run) = self.marked.pop_front()
+    fn retire(&mut self, lake: &mut Lake, passed: u32, answer: Answer) -> Pc {
+        if let Some(run) = self.marked.front().copied()
             && let Some(was) = lake.manifests.get(&run).cloned()
             && let Ok(retired) = Manifest::clone(&was).retire(stamp(Step::Gc, self.execution, passed, 0))
         {
             // Nobody changes a manifest that is retiring, but another gc to the same end.
             lake.put_manifest(run, &was, Named::new(retired), true);
         }
+        if answer == Answer::Lost {
+            // Read back, and retired by another try if this one was not carried out.
+            return Pc::Retire;
+        }
+        self.marked.pop_front();
         if self.marked.is_empty() { Pc::Ended(End::Done) } else { Pc::Delete }
     }
 }

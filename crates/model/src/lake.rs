@@ -29,8 +29,8 @@ pub(crate) struct Lake {
     pub(crate) manifests: BTreeMap<RunNo, Named<Manifest>>,
     /// Runs whose files gc has deleted.
     pub(crate) deleted: BTreeSet<RunNo>,
-    /// The newest run that was ever live: what the table's own parameters should know as well.
-    pub(crate) newest: RunNo,
+    /// Runs that were ever live. The newest of them is what the table's own parameters should know as well.
+    pub(crate) was_live: BTreeSet<RunNo>,
     /// A forward swap has made a run live that is older than one which was.
     pub(crate) went_back: bool,
 }

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod gc;
 #[cfg(test)]
 mod lake;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lakeward_manifest::Phase;
+use lakeward_manifest::{Phase, SwapSection};
 
 use crate::gc::{self, Gc};
 use crate::lake::{Lake, RunNo};
@@ -36,6 +36,8 @@ pub(crate) enum Guard {
     Etag,
     /// The live table knows the newest run that was ever live.
     Newest,
+    /// A swap records that the run before is live, should that one's own swap have died, before it replaces it.
+    Predecessor,
     /// gc changes the live table's version before it retires a run that a swap has announced.
     Fence,
     /// gc looks at Glue again before it marks.
@@ -85,7 +87,7 @@ impl Actor {
         }
     }
 
-    fn step(&self, lake: &mut Lake, rules: Rules, passed: u32, answer: Answer) -> Option<Self> {
+    pub(crate) fn step(&self, lake: &mut Lake, rules: Rules, passed: u32, answer: Answer) -> Option<Self> {
         match self {
             Self::Swap(swap) => swap.step(lake, rules, passed, answer).map(Self::Swap),
             Self::Gc(gc) => gc.step(lake, rules, passed, answer).map(Self::Gc),
@@ -235,18 +237,20 @@ impl Rivalry {
         Some(next)
     }
 
-    /// What does not hold in a state, if anything; `over` when nothing can happen any more.
-    pub(crate) fn broken(&self, state: &State, over: bool) -> Option<&'static str> {
+    /// What does not hold in a state, if anything, of one property or of all; `over` when nothing can happen any more.
+    pub(crate) fn broken(&self, state: &State, over: bool, of: Option<&str>) -> Option<&'static str> {
         let shown = || state.shown(self.partitioned);
         let properties = [
             (FORWARD, !state.lake.went_back),
             (READABLE, shown().all(|run| !state.lake.deleted.contains(&run))),
             (NEVER_BACK, shown().all(|run| !state.phase(run).is_ended())),
+            (REMEMBERED, state.is_remembered()),
             (FINISHED, !over || state.all_ended()),
             (WHOLE, !over || state.is_whole(self.partitioned)),
             (RECORDED, !over || state.is_recorded()),
         ];
-        properties.into_iter().find(|(_, holds)| !holds).map(|(name, _)| name)
+        let asked = |name: &str| of.is_none_or(|of| of == name);
+        properties.into_iter().find(|(name, holds)| !holds && asked(name)).map(|(name, _)| name)
     }
 }
 
@@ -256,6 +260,8 @@ pub(crate) const FORWARD: &str = "forward";
 const READABLE: &str = "readable";
 /// No run that has ended is shown.
 pub(crate) const NEVER_BACK: &str = "never back";
+/// A run that was live and was replaced has a publication in its manifest: it can be rolled back to.
+pub(crate) const REMEMBERED: &str = "remembered";
 /// Everybody comes to an end.
 const FINISHED: &str = "finished";
 /// After everybody has ended, the live table shows one run and all of it.
@@ -274,8 +280,10 @@ impl State {
         intent.is_some_and(|intent| now(self.passed) < intent.until)
     }
 
-    fn any_dead(&self) -> bool {
-        self.actors.iter().any(|actor| actor.end() == Some(End::Dead))
+    /// Whether a swap of this run died, and was never run again.
+    fn died(&self, run: RunNo) -> bool {
+        let of = |actor: &Actor| matches!(actor, Actor::Swap(swap) if swap.run == run);
+        self.actors.iter().any(|actor| actor.end() == Some(End::Dead) && of(actor))
     }
 
     fn live(&self) -> Option<RunNo> {
@@ -294,20 +302,27 @@ impl State {
 
     /// Whether the table shows one run; a swap that died and was never run again may have left it half way.
     fn is_whole(&self, partitioned: bool) -> bool {
-        let Some(table) = &self.lake.table else { return self.any_dead() };
+        let Some(table) = &self.lake.table else { return false };
         match (&table.state.swapping, self.live()) {
-            (Some(_), _) => self.any_dead(),
+            (Some(intent), _) => self.died(number(&intent.run)),
             (None, Some(live)) => !partitioned || self.lake.partitions == partitions_of(live),
             (None, None) => false,
         }
     }
 
-    /// Whether the live run's manifest has its publication; one whose swap died has it when another replaces it.
+    /// Whether the live run's manifest has its publication; one whose swap died has it only when another replaces it.
     fn is_recorded(&self) -> bool {
         let Some(run) = self.live() else { return true };
         let at = self.lake.table.as_ref().and_then(|table| table.state.published_at);
         let manifest = &self.lake.manifests[&run];
         let publications = manifest.swap.iter().flat_map(|swap| &swap.publications);
-        self.any_dead() || publications.into_iter().any(|publication| Some(publication.at) == at)
+        self.died(run) || publications.into_iter().any(|publication| Some(publication.at) == at)
+    }
+
+    /// Whether each run that was live and is no more has a publication in its manifest, whoever has died.
+    fn is_remembered(&self) -> bool {
+        let replaced = self.lake.was_live.iter().filter(|run| self.live() != Some(**run));
+        let has_one = |swap: &SwapSection| !swap.publications.is_empty();
+        replaced.into_iter().all(|run| self.lake.manifests[run].swap.as_ref().is_some_and(has_one))
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn attempt() -> AttemptId {
 
 /// The stamp of the `nth` change of an execution: no two are alike.
 pub(crate) fn stamp(step: Step, execution: u32, passed: u32, nth: u32) -> Stamp {
-    let at = now(passed) + Duration::from_millis(1) * nth;
+    let at = now(passed) + Duration::from_millis(1) * (10 * execution + nth);
     Stamp { at, step, execution: ExecutionId::from_random(execution.into()) }
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn lake(published: RunNo, verified_runs: RunNo, partitioned: bool) ->
         partitions: BTreeMap::new(),
         manifests: BTreeMap::new(),
         deleted: BTreeSet::new(),
-        newest: published,
+        was_live: (1..=published).collect(),
         went_back: false,
     };
     for run in 1..=verified_runs {

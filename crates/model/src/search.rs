@@ -18,8 +18,8 @@ pub(crate) struct Found {
 /// How a state was reached first: from which other one, by its number, and by what.
 type Way = Option<(usize, Event)>;
 
-/// Searches until everything is found, or something that does not hold.
-pub(crate) fn search(rivalry: &Rivalry) -> Found {
+/// Searches until everything is found, or something that does not hold, of one property or of all.
+pub(crate) fn search(rivalry: &Rivalry, property: Option<&str>) -> Found {
     let start = rivalry.start();
     let mut seen = HashSet::from([fingerprint(&start)]);
     let mut ways: Vec<Way> = vec![None];
@@ -29,8 +29,8 @@ pub(crate) fn search(rivalry: &Rivalry) -> Found {
         let mut next = Vec::new();
         for (number, state) in frontier {
             let events = rivalry.events(&state);
-            if let Some(property) = rivalry.broken(&state, events.is_empty()) {
-                let broken = Some((property, way_to(&ways, number)));
+            if let Some(broken) = rivalry.broken(&state, events.is_empty(), property) {
+                let broken = Some((broken, way_to(&ways, number)));
                 return Found { states: ways.len(), depth, broken };
             }
             for event in events {

@@ -1,6 +1,6 @@
 //! `lakeward-swap`, one request at a time.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use lakeward_manifest::{
     Direction, ExecutionId, LiveState, Manifest, Phase, Publication, Refusal, Step, SwapDecision, SwapIntent,
@@ -35,7 +35,8 @@ pub(crate) struct Swap {
     last: Option<Table>,
     /// What the last conditional change was to be, while its answer is lost.
     wanted: Option<Named<LiveState>>,
-    plan: BTreeMap<Value, Option<RunNo>>,
+    /// Partitions to be moved, in this order.
+    plan: BTreeSet<(Batch, Value)>,
     rounds: u8,
     /// How often it has looked at the live table and decided.
     turns: u32,
@@ -47,6 +48,14 @@ pub(crate) struct Swap {
 pub(crate) enum Way {
     Forward,
     Rollback,
+}
+
+/// What a batch does to partitions. What readers may still need goes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Batch {
+    Update,
+    Create,
+    Delete,
 }
 
 /// A publication to be recorded.
@@ -99,7 +108,7 @@ impl Swap {
             before: None,
             last: None,
             wanted: None,
-            plan: BTreeMap::new(),
+            plan: BTreeSet::new(),
             rounds: 0,
             turns: 0,
             published: None,
@@ -118,7 +127,28 @@ impl Swap {
 
     /// Whether the next request changes something, so that its lost answer matters.
     pub(crate) const fn changes(&self) -> bool {
-        matches!(self.at, Pc::Announce | Pc::Change | Pc::Release | Pc::Record)
+        match self.at {
+            Pc::RecordPredecessor
+            | Pc::Announce
+            | Pc::Create
+            | Pc::Change
+            | Pc::Move
+            | Pc::Release
+            | Pc::Record => true,
+            Pc::Load
+            | Pc::ReadLive
+            | Pc::CompareLive
+            | Pc::FindPredecessor
+            | Pc::ReloadToAnnounce
+            | Pc::SettleChange
+            | Pc::List
+            | Pc::CheckHeld
+            | Pc::ListAgain
+            | Pc::ReadToRelease
+            | Pc::SettleRelease
+            | Pc::ReloadToRecord
+            | Pc::Ended(_) => false,
+        }
     }
 
     /// Whether the live table carries this execution's intent.
@@ -138,8 +168,8 @@ impl Swap {
             Pc::Load => next.load(lake),
             Pc::ReadLive => next.decide(lake, rules, passed)?,
             Pc::CompareLive => next.compare_live(lake),
-            Pc::FindPredecessor => next.find_predecessor(lake),
-            Pc::RecordPredecessor => next.record_predecessor(lake, passed),
+            Pc::FindPredecessor => next.find_predecessor(lake, rules),
+            Pc::RecordPredecessor => next.record_predecessor(lake, passed, answer),
             Pc::Announce => next.announce(lake, passed, answer),
             Pc::ReloadToAnnounce => {
                 next.reload(lake);
@@ -157,7 +187,7 @@ impl Swap {
                 let mine = lake.table.as_ref().is_some_and(|table| self.is_mine(&table.state));
                 if mine { Pc::Move } else { Pc::Ended(End::Fenced) }
             }
-            Pc::Move => next.move_one(lake),
+            Pc::Move => next.move_one(lake, answer),
             Pc::ListAgain => next.list_again(lake),
             Pc::ReadToRelease => next.read_to_release(lake),
             Pc::Release => next.release(lake, rules, passed, answer),
@@ -219,15 +249,16 @@ impl Swap {
         Pc::Record
     }
 
-    fn find_predecessor(&mut self, lake: &Lake) -> Pc {
+    fn find_predecessor(&mut self, lake: &Lake, rules: Rules) -> Pc {
         let state = state_of(self.live.as_ref());
         let live = state.run.as_ref().map(number).filter(|live| *live != self.run);
         let before = live.and_then(|live| lake.manifests.get(&live)).cloned();
-        self.before = before.filter(|manifest| manifest.phase == Phase::Verified);
+        let unrecorded = |manifest: &Named<Manifest>| manifest.phase == Phase::Verified;
+        self.before = before.filter(|manifest| rules.has(Guard::Predecessor) && unrecorded(manifest));
         if self.before.is_some() { Pc::RecordPredecessor } else { Pc::Announce }
     }
 
-    fn record_predecessor(&mut self, lake: &mut Lake, passed: u32) -> Pc {
+    fn record_predecessor(&mut self, lake: &mut Lake, passed: u32, answer: Answer) -> Pc {
         let state = state_of(self.live.as_ref());
         let (Some(was), Some(at)) = (self.before.take(), state.published_at) else { return Pc::Announce };
         let stamp = scene::stamp(Step::Swap, self.execution, passed, self.turns);
@@ -237,7 +268,8 @@ impl Swap {
             return Pc::Announce;
         };
         let done = lake.put_manifest(number(&was.run.id), &was, Named::new(recorded), true);
-        if done { Pc::Announce } else { Pc::FindPredecessor }
+        // A lost answer is settled by reading back: as good as looking for the run before once more.
+        if done && answer == Answer::Received { Pc::Announce } else { Pc::FindPredecessor }
     }
 
     fn announce(&mut self, lake: &mut Lake, passed: u32, answer: Answer) -> Pc {
@@ -294,8 +326,9 @@ impl Swap {
     }
 
     fn settle_change(&mut self, lake: &Lake) -> Pc {
-        let now = lake.table.as_ref().map(|table| table.state.clone());
-        if now.is_some() && now == self.wanted { self.changed() } else { Pc::ReadLive }
+        let carries = |now: &LiveState, wanted: &LiveState| now.swapping == wanted.swapping;
+        let made = self.is_made(lake, if self.partitioned { carries } else { shows });
+        if made { self.changed() } else { Pc::ReadLive }
     }
 
     fn changed(&mut self) -> Pc {
@@ -331,34 +364,49 @@ impl Swap {
 
     /// The live table shows the run: history is told what the table's own parameters may have forgotten.
     fn went_live(&self, lake: &mut Lake) {
-        lake.went_back |= self.direction == Way::Forward && self.run < lake.newest;
-        lake.newest = lake.newest.max(self.run);
+        let newer = lake.was_live.range(self.run + 1..).next().is_some();
+        lake.went_back |= self.direction == Way::Forward && newer;
+        lake.was_live.insert(self.run);
+    }
+
+    /// What the next batch does.
+    pub(crate) fn next_batch(&self) -> Option<Batch> {
+        self.plan.first().map(|(batch, _)| *batch)
     }
 
     fn list(&mut self, lake: &Lake) -> Pc {
-        let wanted = partitions_of(self.run);
-        let gone =
-            lake.partitions.keys().filter(|value| !wanted.contains_key(value)).map(|value| (*value, None));
-        let other = wanted.iter().filter(|(value, run)| lake.partitions.get(value) != Some(run));
-        self.plan = other.map(|(value, run)| (*value, Some(*run))).chain(gone).collect();
+        let (wanted, there) = (partitions_of(self.run), &lake.partitions);
+        let puts = wanted.iter().filter_map(|(value, run)| match there.get(value) {
+            None => Some((Batch::Create, *value)),
+            Some(shown) => (shown != run).then_some((Batch::Update, *value)),
+        });
+        let gone = there.keys().filter(|value| !wanted.contains_key(value));
+        self.plan = puts.chain(gone.map(|value| (Batch::Delete, *value))).collect();
         if self.plan.is_empty() { Pc::ReadToRelease } else { Pc::CheckHeld }
     }
 
-    /// One partition of those that one look at the table covers: puts before deletions.
-    fn move_one(&mut self, lake: &mut Lake) -> Pc {
-        let puts = self.plan.iter().find(|(_, run)| run.is_some()).or_else(|| self.plan.iter().next());
-        let Some((value, run)) = puts.map(|(value, run)| (*value, *run)) else { return Pc::ListAgain };
-        self.plan.remove(&value);
-        match run {
-            Some(run) => lake.partitions.insert(value, run),
-            None => lake.partitions.remove(&value),
-        };
-        let next = self.plan.values().next();
-        match next {
+    /// One partition of those that one look at the table covers: batches of one kind.
+    fn move_one(&mut self, lake: &mut Lake, answer: Answer) -> Pc {
+        let Some((batch, value)) = self.plan.first().copied() else { return Pc::ListAgain };
+        let refused = lake.partitions.contains_key(&value) == (batch == Batch::Create);
+        match batch {
+            Batch::Update | Batch::Create if !refused => drop(lake.partitions.insert(value, self.run)),
+            Batch::Delete => drop(lake.partitions.remove(&value)),
+            Batch::Update | Batch::Create => {}
+        }
+        if answer == Answer::Lost {
+            // It is sent again, without another look at the table.
+            return Pc::Move;
+        }
+        self.plan.pop_first();
+        if refused {
+            // Nothing is deleted before everything else is as it should be.
+            self.plan.retain(|(batch, _)| *batch != Batch::Delete);
+        }
+        match self.next_batch() {
             None => Pc::ListAgain,
-            // Deletions are begun with a look of their own.
-            Some(_) if run.is_some() && self.plan.values().all(Option::is_none) => Pc::CheckHeld,
-            Some(_) => Pc::Move,
+            Some(next) if next == batch => Pc::Move,
+            Some(_) => Pc::CheckHeld,
         }
     }
 
@@ -394,8 +442,12 @@ impl Swap {
     }
 
     fn settle_release(&mut self, lake: &Lake) -> Pc {
-        let now = lake.table.as_ref().map(|table| table.state.clone());
-        if now.is_some() && now == self.wanted { self.made() } else { Pc::ReadToRelease }
+        if self.is_made(lake, shows) { self.made() } else { Pc::ReadToRelease }
+    }
+
+    /// Whether the table, read back, has what was wanted of it; the rest of it may be others' by now.
+    fn is_made(&self, lake: &Lake, has: fn(&LiveState, &LiveState) -> bool) -> bool {
+        lake.table.as_ref().zip(self.wanted.as_ref()).is_some_and(|(now, wanted)| has(&now.state, wanted))
     }
 
     fn record(&mut self, lake: &mut Lake, passed: u32, answer: Answer) -> Pc {
@@ -418,6 +470,11 @@ impl Swap {
             Ok(false) => Pc::ReloadToRecord,
         }
     }
+}
+
+/// Whether a table shows the very publication that is wanted.
+fn shows(now: &LiveState, wanted: &LiveState) -> bool {
+    now.run == wanted.run && now.published_at == wanted.published_at
 }
 
 fn state_of(table: Option<&Table>) -> LiveState {
