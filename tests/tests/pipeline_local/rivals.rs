@@ -80,7 +80,9 @@ async fn a_register_that_wakes_after_gc_has_given_its_run_up_leaves_nothing() ->
     table.gc().args(NO_GRACE).succeeds().await?;
     fault.release();
     register.ended().await?.into_refusal(Kind::Fenced, &[&run.id, "retired"])?;
-    table.gc().args(NO_GRACE).succeeds().await?;
+    // No other gc has passed since it woke.
     assert_eq!(table.staged_tables().await?, Vec::<String>::new());
+    let data = table.data().await?;
+    assert!(data.iter().all(|key| key.contains(&live.id)), "beside the live run's files: {data:?}");
     table.shows(&live, SQL[0]).await
 }

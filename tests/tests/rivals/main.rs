@@ -5,8 +5,6 @@
 //! `crates/model` searches the same rivalries without a bound on context switches, with crashes and lost answers; a few
 //! of them run as processes in `pipeline_local`.
 
-#![expect(clippy::print_stdout, reason = "the tests say how much they have tried")]
-
 mod collecting;
 mod orders;
 mod picture;

@@ -101,6 +101,13 @@ pub(crate) fn gc() -> Command {
     Command::new(Step::Gc).args([ROOT, "--database", DATABASE, PATIENCE]).args(NO_GRACE)
 }
 
+/// `gc --abandon` of the `n`th run.
+pub(crate) fn abandon(n: u32) -> Command {
+    let manifest = format!("{ROOT}_runs/2026-05-{:02}-060000/manifest.json", 18 + n);
+    let gc = Command::new(Step::Gc).args(["--abandon", &manifest, "--database", DATABASE, PATIENCE]);
+    gc.called("lakeward-abandon")
+}
+
 /// The URI of a run's manifest.
 pub(crate) fn manifest_uri(run: &RunId) -> Result<ManifestUri> {
     Ok(ManifestUri { root: root()?, run: run.clone() })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_glue::types::Table;
-use lakeward_manifest::{LiveState, Manifest, Phase, RunId, Sealed, parameters};
+use lakeward_manifest::{LiveState, Manifest, Phase, RunId, Sealed, Step, parameters};
 use lakeward_tests::embedded::{BUCKET, DATABASE, World};
 
 use crate::orders::{self, TABLE};
@@ -14,12 +14,15 @@ pub(crate) struct Picture {
     manifests: BTreeMap<RunId, Manifest>,
     /// Data files and their sizes.
     files: BTreeMap<String, u64>,
-    uploads: usize,
-    probes: Vec<String>,
+    /// Keys of unfinished uploads.
+    uploads: BTreeSet<String>,
+    /// Keys of what lies beside the manifests: the capabilities, notes of failures, probes.
+    documents: BTreeSet<String>,
     tables: BTreeMap<String, Shown>,
 }
 
 /// A Glue table, and where its partitions lie by their values.
+#[derive(Debug, PartialEq, Eq)]
 struct Shown {
     location: String,
     parameters: BTreeMap<String, String>,
@@ -37,9 +40,10 @@ impl Picture {
             manifests.insert(run, manifest);
         }
         let listed = world.s3().list_multipart_uploads().bucket(BUCKET).prefix(root.prefix()).send().await?;
-        let probes = runs.into_keys().filter(|key| key.contains("/probe-")).collect();
+        let uploads = listed.uploads().iter().filter_map(|upload| upload.key()).map(str::to_owned).collect();
+        let documents = runs.into_keys().filter(|key| root.run_of_manifest_key(key).is_none()).collect();
         let files = objects(world, &root.writes_prefix()).await?;
-        Ok(Self { manifests, files, uploads: listed.uploads().len(), probes, tables: tables(world).await? })
+        Ok(Self { manifests, files, uploads, documents, tables: tables(world).await? })
     }
 
     /// How far a run is; none when it has no manifest.
@@ -74,7 +78,7 @@ impl Picture {
         for key in self.files.keys() {
             *files.entry(key.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
         }
-        format!("{manifests:?} {tables:?} {files:?} {} {:?}", self.uploads, self.probes)
+        format!("{manifests:?} {tables:?} {files:?} {:?}", self.documents)
     }
 
     /// Whether the live table says that it shows the `n`th run, and yet has partitions of another one or lacks some.
@@ -158,8 +162,64 @@ impl Picture {
         Ok(())
     }
 
+    /// What is other than in a picture of before, but for keys that begin like these, and staged tables where a register
+    /// may have left one.
+    pub(crate) fn changes_since(
+        &self,
+        before: &Self,
+        beside: &BTreeSet<String>,
+        failed: &[Step],
+    ) -> Vec<String> {
+        let keys = |picture: &Self| {
+            let all = picture.files.keys().chain(&picture.uploads).chain(&picture.documents);
+            all.filter(|key| !beside.iter().any(|own| key.starts_with(own))).cloned().collect()
+        };
+        let mut changes = differences(&keys(before), &keys(self));
+        let manifests = |picture: &Self| picture.manifests.iter().map(|one| format!("{one:?}")).collect();
+        changes.extend(differences(&manifests(before), &manifests(self)));
+        let tables = |picture: &Self| {
+            let all =
+                picture.tables.iter().filter(|(name, _)| *name == TABLE || !failed.contains(&Step::Register));
+            all.map(|one| format!("{one:?}")).collect()
+        };
+        changes.extend(differences(&tables(before), &tables(self)));
+        changes
+    }
+
+    /// Fails unless everything belongs to a run that has use for it, before gc has seen any of it: files that its
+    /// manifest names, a staged table, the note of a failure. Of steps that failed, a
+    /// write may leave files of its own beside, and a register its run's staged table.
+    pub(crate) fn everything_belongs(&self, failed: &[Step]) -> Result<()> {
+        let root = orders::root()?;
+        let is_kept = |manifest: &&Manifest| manifest.phase != Phase::Retired;
+        let kept = |run: &RunId| self.manifests.get(run).filter(is_kept);
+        let named = |key: &str| {
+            let (run, attempt) = root.attempt_of_key(key)?;
+            kept(&run)?.write.as_ref().filter(|written| written.attempt == attempt).map(drop)
+        };
+        let strays: Vec<_> = self.files.keys().filter(|key| named(key).is_none()).collect();
+        ensure!(failed.contains(&Step::Write) || strays.is_empty(), "files of no run: {strays:?}");
+        ensure!(self.uploads.is_empty(), "uploads were left: {:?}", self.uploads);
+        let notes =
+            self.manifests.values().filter(is_kept).map(|manifest| root.failure_key(&manifest.run.id));
+        let known: BTreeSet<String> =
+            notes.chain([format!("{}capabilities.json", root.runs_prefix())]).collect();
+        let strays: Vec<_> = self.documents.difference(&known).collect();
+        ensure!(strays.is_empty(), "documents of no run: {strays:?}");
+        let staged = self
+            .manifests
+            .values()
+            .filter(is_kept)
+            .map(|manifest| manifest.table.glue.staged(&manifest.run.id).table().to_owned());
+        let known: BTreeSet<String> = staged.chain([TABLE.to_owned()]).collect();
+        let strays: Vec<_> = self.tables.keys().filter(|name| !known.contains(*name)).collect();
+        ensure!(failed.contains(&Step::Register) || strays.is_empty(), "tables of no run: {strays:?}");
+        Ok(())
+    }
+
     /// Fails unless nothing is there but the live run: what gc without graces leaves.
     pub(crate) fn has_nothing_else(&self) -> Result<()> {
+        self.everything_belongs(&[])?;
         let live = self.live_run()?;
         let prefix = orders::root()?.run_writes_prefix(live);
         let orphans: Vec<_> = self.files.keys().filter(|key| !key.starts_with(&prefix)).collect();
@@ -167,8 +227,6 @@ impl Picture {
         let own: BTreeSet<_> = self.files.keys().collect();
         let named = &self.manifests[live].sealed()?.written.files;
         ensure!(own.len() == named.len(), "beside the live run's files: {own:?}");
-        ensure!(self.uploads == 0, "left behind: {} uploads", self.uploads);
-        ensure!(self.probes.is_empty(), "left behind: {:?}", self.probes);
         let tables: Vec<_> = self.tables.keys().collect();
         ensure!(tables == [TABLE], "left behind: tables {tables:?}");
         for (run, manifest) in self.manifests.iter().filter(|(run, _)| *run != live) {
@@ -176,6 +234,12 @@ impl Picture {
         }
         Ok(())
     }
+}
+
+/// What is only in one of the two.
+fn differences(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
+    let gone = before.difference(after).map(|gone| format!("gone: {gone}"));
+    gone.chain(after.difference(before).map(|new| format!("new: {new}"))).collect()
 }
 
 /// Whether a table and its partitions show a run, all of it and nothing else.

@@ -1,18 +1,19 @@
 //! A step that stalls before one of its requests, and wakes into a world that went on without it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use lakeward_local::Outcome;
+use lakeward_manifest::Step;
 use lakeward_outcome::Kind;
-use lakeward_tests::embedded::{Command, Ended, World};
+use lakeward_tests::embedded::{BUCKET, Command, Ended, World};
 
-use crate::orders::fork;
+use crate::orders::{self, fork};
 use crate::picture::Picture;
 use crate::schedules::{leaves_nothing, live_of, requests};
-use crate::tally::{Tally, told};
+use crate::tally::{Tally, how, report, told};
 use crate::turnstile::Held;
 
 /// Stalls played at once.
@@ -20,8 +21,8 @@ const AT_ONCE: usize = 8;
 
 /// What goes on while the step stalls.
 pub(crate) enum Event {
-    /// A step runs, and ends as it may.
-    Runs(Command),
+    /// A step runs, and ends in one of these ways (as [`how`] has them), each of them somewhere.
+    Runs(Command, &'static [&'static str]),
     /// Time passes.
     Passes(Duration),
 }
@@ -38,20 +39,38 @@ pub(crate) struct Stall<'w> {
     pub(crate) live: &'static [u32],
 }
 
+/// A step that has stalled and woken.
+pub(crate) struct Woken {
+    pub(crate) ended: Ended,
+    /// How what went on meanwhile has ended: by caller.
+    meanwhile: Vec<(String, Ended)>,
+    /// The table just before it woke.
+    before: Picture,
+}
+
 impl Stall<'_> {
     /// Stalls before each request in turn, and after the last.
     ///
     /// # Errors
-    /// What must hold does not, after a stall at this request.
+    /// What must hold does not, after a stall at this request; something that may happen never did.
     pub(crate) async fn before_each_request(&self) -> Result<Tally> {
         let points = self.requests_alone().await? + 1;
         let plays = stream::iter(0..points).map(|requests| self.play(requests));
-        let ends: Vec<Ended> = plays.buffer_unordered(AT_ONCE).try_collect().await?;
+        let all: Vec<Woken> = plays.buffer_unordered(AT_ONCE).try_collect().await?;
         let mut tally = Tally::default();
-        for ended in &ends {
+        for Woken { ended, meanwhile, .. } in &all {
             tally.add(self.step.caller(), ended);
+            meanwhile.iter().for_each(|(caller, ended)| tally.add(caller, ended));
         }
-        println!("{points} points to stall at: {tally}");
+        report(format_args!("{points} points to stall at: {tally}"))?;
+        for kind in self.may_end {
+            ensure!(tally.of(self.step.caller(), *kind) > 0, "it never ended as {kind}: {tally}");
+        }
+        for event in &self.meanwhile {
+            let Event::Runs(command, ends) = event else { continue };
+            let never = ends.iter().find(|how| tally.ends(command.caller(), how) == 0);
+            ensure!(never.is_none(), "{} never ended as {never:?}: {tally}", command.caller());
+        }
         Ok(tally)
     }
 
@@ -62,56 +81,71 @@ impl Stall<'_> {
         Ok(held.requests())
     }
 
-    async fn play(&self, requests_before: usize) -> Result<Ended> {
+    async fn play(&self, requests_before: usize) -> Result<Woken> {
         let world = fork(self.world).await?;
-        let (ended, slept) = self.wake(&world, requests_before).await?;
-        let judged = self.judge(&world, &ended, slept).await;
+        let woken = self.wake(&world, requests_before).await;
+        let woken = woken.with_context(|| format!("stalled after {requests_before} requests"))?;
+        let judged = self.judge(&world, &woken).await;
         judged.with_context(|| {
-            let told = told(&ended);
+            let told = told(&woken.ended);
             format!("stalled after {requests_before} requests, it ended as {told}\n{}", requests(&world))
         })?;
-        Ok(ended)
+        Ok(woken)
     }
 
-    /// Stalls after so many requests, lets everything else happen, and wakes. Gives the number of the last request
-    /// before it woke.
-    pub(crate) async fn wake(&self, world: &Arc<World>, requests: usize) -> Result<(Ended, u64)> {
+    /// Stalls after so many requests, lets everything else happen, and wakes.
+    pub(crate) async fn wake(&self, world: &Arc<World>, requests: usize) -> Result<Woken> {
         let mut held = Held::start(world, &self.step);
-        held.advance(requests).await?;
+        ensure!(held.advance(requests).await?, "it has ended after {} requests", held.requests());
+        let mut meanwhile = Vec::new();
         for event in &self.meanwhile {
             match event {
-                Event::Runs(command) => drop(world.run(command).await?),
+                Event::Runs(command, ends) => {
+                    let ended = world.run(command).await?;
+                    ensure!(ends.contains(&how(&ended)), "{} ended as {}", command.caller(), told(&ended));
+                    meanwhile.push((command.caller().to_owned(), ended));
+                }
                 Event::Passes(time) => world.clock().advance(*time),
             }
         }
-        let slept = world.lake().requests().entries().last().map_or(0, |entry| entry.sequence);
-        Ok((held.into_ended().await?, slept))
+        let before = Picture::of(world).await?;
+        Ok(Woken { ended: held.into_ended().await?, meanwhile, before })
     }
 
-    async fn judge(&self, world: &World, ended: &Ended, slept: u64) -> Result<()> {
-        let picture = Picture::of(world).await?;
+    async fn judge(&self, world: &World, Woken { ended, before, .. }: &Woken) -> Result<()> {
+        let after = Picture::of(world).await?;
+        let had_ended = before.phase(self.run)?.is_some_and(lakeward_manifest::Phase::is_ended);
+        let failed: &[Step] = if ended.is_err() { &[self.step.step()] } else { &[] };
+        let folders = attempts_of(world, self.step.caller())?;
         match ended {
-            Ok(_) if picture.phase(self.run)?.is_some_and(lakeward_manifest::Phase::is_ended) => {
-                let changes = changes_since(world, self.step.caller(), slept);
-                ensure!(changes.is_empty(), "it ended well and changed an ended run: {changes:?}");
+            Ok(_) if !had_ended => {}
+            Err(failure) if !self.may_end.contains(&failure.kind()) => bail!("it may not end so"),
+            // Whether it is told so or had nothing left to do: it changes nothing, and leaves nothing but what is its own.
+            Ok(_) | Err(_) => {
+                let mut beside = if ended.is_err() { folders } else { BTreeSet::new() };
+                // Its own verdict is told in a note. One that is fenced has none.
+                if ended.as_ref().is_err_and(|failure| failure.kind() == Kind::Rejected) {
+                    beside.insert(orders::root()?.failure_key(&orders::run_id(self.run)?));
+                }
+                let changes = after.changes_since(before, &beside, failed);
+                ensure!(changes.is_empty(), "it woke, and changed what is not its own: {changes:#?}");
             }
-            Ok(_) => {}
-            Err(failure) if self.may_end.contains(&failure.kind()) => {}
-            Err(_) => bail!("it may not end so"),
         }
-        live_of(&picture, self.live)?;
+        live_of(&after, self.live)?;
+        after.everything_belongs(failed)?;
         leaves_nothing(world).await
     }
 }
 
-/// What a caller has changed since the request of this number.
-fn changes_since(world: &World, caller: &str, sequence: u64) -> Vec<String> {
-    let reads = |operation: &str| ["Get", "List", "Head"].iter().any(|verb| operation.starts_with(verb));
+/// The folders of attempts that a caller has put files into.
+fn attempts_of(world: &World, caller: &str) -> Result<BTreeSet<String>> {
+    let root = orders::root()?;
     let entries = world.lake().requests().entries().into_iter();
-    let late =
-        entries.filter(|entry| entry.sequence > sequence && entry.call.caller.as_deref() == Some(caller));
-    let changes = late.filter(|entry| {
-        matches!(entry.outcome, Outcome::Answered { status: 200..300 }) && !reads(&entry.call.operation)
+    let own = entries.filter(|entry| entry.call.caller.as_deref() == Some(caller));
+    let attempts = own.filter_map(|entry| {
+        let (run, attempt) =
+            root.attempt_of_key(entry.call.resource.strip_prefix(BUCKET)?.strip_prefix('/')?)?;
+        Some(root.attempt_prefix(&run, &attempt))
     });
-    changes.map(|entry| format!("{} {}", entry.call.operation, entry.call.resource)).collect()
+    Ok(attempts.collect())
 }

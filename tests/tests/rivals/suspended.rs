@@ -11,7 +11,7 @@ use crate::orders::{Orders, fork, gc, swap};
 use crate::picture::Picture;
 use crate::schedules::{leaves_nothing, live_of, requests};
 use crate::stalls::{Event, Stall};
-use crate::tally::{Tally, told};
+use crate::tally::{DONE, Tally, report, told};
 
 /// Longer than the default of `--lease`.
 const BEYOND_THE_LEASE: Duration = Duration::from_mins(16);
@@ -19,14 +19,14 @@ const BEYOND_THE_LEASE: Duration = Duration::from_mins(16);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_suspended_beyond_its_lease_is_fenced_and_what_it_moved_back_is_mended() -> Result<()> {
     let world = Orders::Partitioned.prepared(1, 3).await?;
-    let meanwhile = vec![Event::Passes(BEYOND_THE_LEASE), Event::Runs(swap(3).called("newer-swap"))];
+    let meanwhile = vec![Event::Passes(BEYOND_THE_LEASE), Event::Runs(swap(3).called("newer-swap"), &[DONE])];
     let stall =
         Stall { world: &world, run: 2, step: swap(2), meanwhile, may_end: &[Kind::Fenced], live: &[3] };
     let points = stall.requests_alone().await? + 1;
     let (mut tally, mut mixed) = (Tally::default(), 0);
     for before in 0..points {
         let world = fork(&world).await?;
-        let (ended, _) = stall.wake(&world, before).await?;
+        let ended = stall.wake(&world, before).await?.ended;
         tally.add("swap", &ended);
         let judged = async {
             let fenced = ended.as_ref().is_err_and(|failure| failure.kind() == Kind::Fenced);
@@ -46,7 +46,9 @@ async fn a_swap_suspended_beyond_its_lease_is_fenced_and_what_it_moved_back_is_m
             format!("suspended after {before} requests, it ended as {}\n{}", told(&ended), requests(&world))
         })?;
     }
-    println!("{points} points to be suspended at, {mixed} of which left partitions of both runs: {tally}");
+    report(format_args!(
+        "{points} points to be suspended at, {mixed} of which left partitions of both runs: {tally}"
+    ))?;
     // Each of its three batches, just before it is sent.
     ensure!(mixed == 3, "the gap is another than the documented one: {mixed} points");
     Ok(())

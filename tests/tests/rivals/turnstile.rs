@@ -59,19 +59,19 @@ impl Held {
     }
 
     /// Lets `requests` through, one after another, and waits until the lake has carried them out and the step stands
-    /// before its next one, or has ended.
-    pub(crate) async fn advance(&mut self, requests: usize) -> Result<()> {
-        if self.ended.is_some() {
-            return Ok(());
-        }
+    /// before its next one, or has ended. Whether it has made so many.
+    pub(crate) async fn advance(&mut self, requests: usize) -> Result<bool> {
         let until = self.requests() + requests;
+        if self.ended.is_some() {
+            return Ok(requests == 0);
+        }
         self.permits.add_permits(requests);
         tokio::select! {
             // The sender lives as long as the world's faults do.
             _ = self.progress.wait_for(|now| now.carried_out >= until && now.arrived > until) => {}
             ended = &mut self.step => self.ended = Some(ended.context("a step crashed")??),
         }
-        Ok(())
+        Ok(self.requests() >= until)
     }
 
     /// How many of its requests the lake has carried out.
@@ -86,6 +86,11 @@ impl Held {
             self.ended = Some((&mut self.step).await.context("a step crashed")??);
         }
         Ok(())
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) const fn ended(&self) -> Option<&Ended> {
+        self.ended.as_ref()
     }
 
     /// How it ended.
