@@ -10,6 +10,7 @@ mod time;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use aws_config::retry::RetryConfig;
@@ -18,7 +19,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Parser;
 use lakeward_cli::{Context, StepArgs};
-use lakeward_local::{Clock as LakeClock, Faults, LocalLake, Options, Rule};
+use lakeward_local::{Clock as LakeClock, Effect, Faults, LocalLake, Options, Rule, When};
 use lakeward_manifest::Step;
 use lakeward_outcome::Failure;
 use serde::Serialize;
@@ -47,6 +48,8 @@ pub struct World {
     ids: Arc<SeededIds>,
     /// Other worlds' attempts have the same ids, and so scratch folders of the same names.
     scratch: TempDir,
+    /// How many steps were to die.
+    deaths: AtomicU64,
 }
 
 impl World {
@@ -78,7 +81,7 @@ impl World {
     fn of(lake: LocalLake, clock: Arc<TestClock>, ids: Arc<SeededIds>) -> Result<Self> {
         let endpoint = crate::lake::endpoint(&lake);
         let scratch = TempDir::new().context("making a scratch folder")?;
-        Ok(Self { lake, endpoint, clock, ids, scratch })
+        Ok(Self { lake, endpoint, clock, ids, scratch, deaths: AtomicU64::new(0) })
     }
 
     /// The lake itself.
@@ -139,20 +142,25 @@ impl World {
         }
     }
 
-    /// Runs a step that dies, as of SIGKILL, when the rule befalls a request. How it ended, if it was not befallen.
-    /// Afterwards no fault is set.
+    /// Runs a step that dies, as of SIGKILL, when the rule befalls a request of its own. How it ended, if it was not
+    /// befallen. Its calls bear a name that no others have: what the dead step has sent comes to nothing, and the faults of
+    /// other steps stay as they are.
     ///
     /// # Errors
     /// The command line is not one of the step's.
     pub async fn run_until(&self, command: &Command, rule: Rule) -> Result<Option<Ended>> {
-        let fault = self.faults().set(rule);
-        let ended = tokio::select! {
-            biased;
-            () = fault.reached() => None,
-            ended = self.run(command) => Some(ended?),
+        let caller = format!("{}-dying-{}", command.caller, self.deaths.fetch_add(1, Ordering::Relaxed));
+        let dying = command.clone().called(&caller);
+        let fault = self.faults().set(rule.caller(&caller));
+        let death = async {
+            fault.reached().await;
+            self.faults().set(Rule::new(When::Before, Effect::Drop).caller(&caller).times(u64::MAX));
         };
-        self.faults().clear();
-        Ok(ended)
+        tokio::select! {
+            biased;
+            () = death => Ok(None),
+            ended = self.run(&dying) => ended.map(Some),
+        }
     }
 
     /// Runs a step that must succeed; gives its result.

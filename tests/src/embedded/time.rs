@@ -28,7 +28,7 @@ impl TestClock {
 
     /// The time, which stands still.
     pub fn read(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.0.load(Ordering::Relaxed)).unwrap_or(Timestamp::MAX)
+        timestamp(self.0.load(Ordering::Relaxed))
     }
 
     /// Lets time pass.
@@ -46,9 +46,13 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        self.read()
+        // Of the number that was added: another thread may add one before this one looks again.
+        timestamp(self.0.fetch_add(1, Ordering::Relaxed) + 1)
     }
+}
+
+fn timestamp(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
 }
 
 /// Ids that count up, spread over all bits.

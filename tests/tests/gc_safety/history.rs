@@ -1,16 +1,17 @@
 //! Plays a history, and compares the lake with the model after each event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
 use lakeward_local::{Effect, Fault, Rule, When};
 use lakeward_manifest::Step;
 use lakeward_outcome::Kind;
-use lakeward_tests::embedded::{Command, Contents, Ended, Orders, World};
+use lakeward_tests::embedded::{BUCKET, Command, Contents, Ended, Orders, World};
 use proptest::sample::Index;
 
 use crate::model::{Known, Model};
@@ -80,9 +81,10 @@ impl History {
             }
             Operation::Abandon { run, at } => self.abandon(self.pick(*run), *at).await?,
             Operation::Collect { keep: settings, at } => {
-                self.step(&collect(settings), *at).await?;
+                self.collect(settings, *at).await?;
                 keep = Some(settings);
             }
+            Operation::Upload { run } => self.begin_upload(self.pick(*run)).await?,
             Operation::Pass { time } => self.world.clock().advance(*time),
             Operation::SetBack { time } => self.world.clock().set_back(*time),
             Operation::Stall { steps, operation, nth } => self.stall(*steps, operation, *nth).await?,
@@ -146,11 +148,26 @@ impl History {
         let ended = match at {
             None => Some(self.world.run(step).await?),
             Some(Death { nth, when }) => {
-                let rule = Rule::new(when, Effect::Drop).caller(step.caller()).nth(nth).times(u64::MAX);
+                let rule = Rule::new(when, Effect::Drop).nth(nth).times(u64::MAX);
                 self.world.run_until(step, rule).await?
             }
         };
         ended.map(as_documented).transpose()
+    }
+
+    /// Runs gc, which lives or has died: nothing that happens here keeps it from its work for longer than a moment.
+    async fn collect(&self, keep: &Keep, at: Option<Death>) -> Result<()> {
+        if let Some(Err(failure)) = self.step(&collect(keep), at).await? {
+            ensure!(failure.kind() == Kind::Transient, "gc has failed as {}: {failure}", failure.kind());
+        }
+        Ok(())
+    }
+
+    /// An upload that was never finished, as of a write that died or still goes on.
+    async fn begin_upload(&self, run: usize) -> Result<()> {
+        let key = format!("{}00000000f00d/part-{}.parquet", Orders::writes(run), self.before.uploads.len());
+        let upload = self.world.s3().create_multipart_upload().bucket(BUCKET).key(key);
+        upload.send().await.context("beginning an upload").map(drop)
     }
 
     async fn abandon(&self, run: usize, at: Option<Death>) -> Result<()> {
@@ -203,7 +220,10 @@ impl History {
             ensure!(lost.is_none(), "gc has deleted {lost:?}: before {:?}, {:?}", self.before, self.model);
             let live = self.before.tables.get(Orders::NAME).and_then(|live| live.run.as_ref());
             ensure!(live.is_some() || after.files == self.before.files, "files went, and nothing is live");
+            self.runs_on_their_way_are_whole(&after, keep, now)?;
         }
+        let forgotten = self.before.phases.keys().find(|run| !after.phases.contains_key(*run));
+        ensure!(forgotten.is_none(), "the manifest of {forgotten:?} is gone");
         self.shows_whole_versions(&after)?;
         self.model.observe(now, &after);
         self.known.clear();
@@ -212,6 +232,25 @@ impl History {
             self.known.insert(id.clone(), Known::of(&manifest));
         }
         self.before = after;
+        Ok(())
+    }
+
+    /// Fails unless gc has left the staged tables and uploads of the runs that are on their way.
+    fn runs_on_their_way_are_whole(&self, after: &Contents, keep: &Keep, now: Timestamp) -> Result<()> {
+        for (id, run) in self.model.on_their_way(&self.before, &self.known, keep, now) {
+            let staged = format!("{}__lakeward_{}", Orders::NAME, id.replace('-', "_"));
+            let (found, expected) = (after.tables.get(&staged), self.before.tables.get(&staged));
+            ensure!(found == expected, "gc has left {found:?} of {expected:?}, the staged table of {id}");
+            let prefix = format!("orders/_writes/{id}/");
+            let uploads = |of: &Contents| -> BTreeSet<String> {
+                of.uploads.iter().filter(|key| key.starts_with(&prefix)).cloned().collect()
+            };
+            let (found, expected) = (uploads(after), uploads(&self.before));
+            ensure!(
+                run.phase == "rejected" || found == expected,
+                "gc has left {found:?} of {expected:?}, the uploads of {id}"
+            );
+        }
         Ok(())
     }
 

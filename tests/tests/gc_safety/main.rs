@@ -18,8 +18,8 @@ use proptest::test_runner::{
 use history::History;
 use operations::{Operation, operation};
 
-/// Histories for each kind of table, unless told otherwise.
-const CASES: u32 = 24;
+/// Histories for each kind of table, unless told otherwise: more where all tests are wanted.
+const CASES: u32 = if cfg!(feature = "full") { 200 } else { 24 };
 /// The longest history.
 const LONGEST: usize = 16;
 /// An event that takes longer hangs.

@@ -61,8 +61,7 @@ impl Model {
         if let Some(live) = contents.tables.get(Orders::NAME) {
             files.extend(live.locations.iter().flat_map(|location| contents.files_at(location)));
         }
-        let visible = contents.tables.get(Orders::NAME).into_iter();
-        let visible: Vec<&String> = visible.flat_map(|live| live.run.iter().chain(&live.swapping)).collect();
+        let visible = visible(contents);
         for (id, run) in runs {
             let kept =
                 visible.contains(&id) || self.keeps_version(id, keep, now) || keeps_alive(run, keep, now);
@@ -73,6 +72,20 @@ impl Model {
         files
     }
 
+    /// The runs that are on their way, or were just rejected, and that no reader has seen: gc with these settings must leave
+    /// what else there is of them.
+    pub(crate) fn on_their_way<'r>(
+        &self,
+        contents: &Contents,
+        runs: &'r BTreeMap<String, Known>,
+        keep: &Keep,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&'r String, &'r Known)> {
+        let seen = |id| visible(contents).contains(&id) || self.live.iter().any(|(_, live)| live == id);
+        let ended = |run: &Known| is_tombstone(run) || run.phase == "abandoned";
+        runs.iter().filter(move |(id, run)| keeps_alive(run, keep, now) && !ended(run) && !seen(*id))
+    }
+
     /// Whether a version that was live is kept by retention, by its number, or for its readers.
     fn keeps_version(&self, run: &str, keep: &Keep, now: Timestamp) -> bool {
         let Some(last) = self.live.iter().rposition(|(_, id)| id == run) else { return false };
@@ -81,6 +94,12 @@ impl Model {
         let newer: BTreeSet<&String> = self.live.iter().filter(newer).map(|(_, id)| id).collect();
         is_within(*replaced, keep.retention.max(keep.reader_grace), now) || newer.len() < keep.versions
     }
+}
+
+/// The runs that the live table shows, or is going to.
+fn visible(contents: &Contents) -> Vec<&String> {
+    let live = contents.tables.get(Orders::NAME).into_iter();
+    live.flat_map(|live| live.run.iter().chain(&live.swapping)).collect()
 }
 
 /// Whether a run that is on its way, or was rejected, is left alone, or a swap to it has just been announced.

@@ -23,6 +23,8 @@ pub(crate) enum Operation {
     Abandon { run: Index, at: Option<Death> },
     /// gc, which may die at a request.
     Collect { keep: Keep, at: Option<Death> },
+    /// A multipart upload of a run is begun and not finished.
+    Upload { run: Index },
     /// Time passes.
     Pass { time: Duration },
     /// The clock is set back a little.
@@ -74,6 +76,7 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         2 => (run(), maybe(death())).prop_map(|(run, at)| Operation::RollBack { run, at }),
         1 => (run(), maybe(death())).prop_map(|(run, at)| Operation::Abandon { run, at }),
         5 => (keep(), maybe(death())).prop_map(|(keep, at)| Operation::Collect { keep, at }),
+        1 => run().prop_map(|run| Operation::Upload { run }),
         4 => passing.prop_map(|time| Operation::Pass { time }),
         1 => (1..=10_u64).prop_map(|minutes| Operation::SetBack { time: Duration::from_mins(minutes) }),
         2 => (1..=4_usize, select(STALLS.to_vec()), 1..=4_u64)
