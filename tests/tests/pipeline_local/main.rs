@@ -1,5 +1,6 @@
 //! The pipeline from outside, its steps as processes, on the local lake.
 
+mod abandoned;
 mod failures;
 mod interrupted;
 mod replica;
