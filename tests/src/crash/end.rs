@@ -10,10 +10,27 @@ use super::version::View;
 use super::watch::{Known, Reader};
 use crate::backend::Backend;
 use crate::embedded::World;
-use crate::reader::GlueTable;
+use crate::reader::{Column, GlueTable};
 
-/// What legitimately differs between two executions: when they were, who they were, how long they took.
-const VOLATILE: [&str; 6] = ["at", "started_at", "execution", "number", "window_ms", "window_calls"];
+/// What legitimately differs between two executions, as paths into a manifest: when they were, who and the
+/// how many times it was tried, how long they took.
+const VOLATILE: [&str; 13] = [
+    "/attempt/number",
+    "/attempt/started_at",
+    "/updated/at",
+    "/updated/execution",
+    "/write/at",
+    "/register/at",
+    "/verify/at",
+    "/swap/intent/at",
+    "/swap/intent/execution",
+    "/swap/publications/at",
+    "/swap/publications/window_ms",
+    "/swap/publications/window_calls",
+    "/end/at",
+];
+/// Where the order tells nothing: files are sorted by their names, which are not what they were.
+const UNORDERED: &str = "/write/files";
 /// The same in the live table's parameters. A gc fences only when there was a swap to fence.
 const VOLATILE_PARAMETERS: [&str; 2] = ["lakeward.published-at", "lakeward.fenced-by"];
 
@@ -38,8 +55,11 @@ impl End {
         ensure_no_orphans(&backend, &keys, &found.keys).await?;
         let live = GlueTable::find(&backend, TABLE).await?.context("there is no live table")?;
         let attempts = attempts(manifests.values());
-        let table = without_what_differs(described(&live), &attempts);
-        let plain = |(key, manifest)| (key, without_what_differs(manifest, &attempts));
+        let table = without_names(described(&live), &attempts);
+        let plain = |(key, manifest)| {
+            let named = without_names(without_what_differs(manifest, ""), &attempts);
+            (key, in_one_order(named))
+        };
         Ok(Self { view: found.view, table, manifests: manifests.into_iter().map(plain).collect() })
     }
 
@@ -97,14 +117,16 @@ async fn ensure_no_orphans(backend: &Backend, keys: &[String], live: &[String]) 
 fn described(table: &GlueTable) -> Value {
     let parameters =
         table.parameters.iter().filter(|(name, _)| !VOLATILE_PARAMETERS.contains(&name.as_str()));
-    let partitions = table.partitions.iter().map(|partition| json!([partition.values, partition.location]));
+    // Sorted by their values, as Glue lists them in any order.
+    let partitions = table.partitions.iter().map(|partition| (&partition.values, &partition.location));
+    let column = |column: &Column| json!([column.name, column.glue_type, column.comment]);
     json!({
         "location": table.location,
-        "schema": table.schema(),
-        "keys": table.keys.len(),
+        "columns": table.columns.iter().map(column).collect::<Vec<_>>(),
+        "keys": table.keys.iter().map(column).collect::<Vec<_>>(),
         "description": table.description,
         "parameters": parameters.collect::<BTreeMap<_, _>>(),
-        "partitions": partitions.collect::<Vec<_>>(),
+        "partitions": partitions.collect::<BTreeMap<_, _>>().into_iter().collect::<Vec<_>>(),
     })
 }
 
@@ -114,30 +136,75 @@ fn attempts<'m>(manifests: impl Iterator<Item = &'m Value>) -> BTreeSet<String> 
     named.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The document without times, executions, and the names of attempts and files.
-fn without_what_differs(value: Value, attempts: &BTreeSet<String>) -> Value {
+/// The document without times and executions: what lies at a path of [`VOLATILE`], items of a list having that of the list.
+fn without_what_differs(value: Value, path: &str) -> Value {
     match value {
         Value::Object(fields) => {
-            let kept = fields.into_iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str()));
-            let plain = kept.map(|(name, value)| (name, without_what_differs(value, attempts)));
+            let named = fields.into_iter().map(|(name, value)| (format!("{path}/{name}"), name, value));
+            let kept = named.filter(|(path, ..)| !VOLATILE.contains(&path.as_str()));
+            let plain = kept.map(|(path, name, value)| (name, without_what_differs(value, &path)));
             Value::Object(plain.collect::<Map<_, _>>())
         }
-        Value::Array(values) => {
-            let mut plain: Vec<_> =
-                values.into_iter().map(|value| without_what_differs(value, attempts)).collect();
-            // Files are sorted by their names, which are not what they were.
-            plain.sort_by_cached_key(Value::to_string);
-            Value::Array(plain)
-        }
-        Value::String(text) => Value::String(without_names(&text, attempts)),
+        Value::Array(values) => values.into_iter().map(|value| without_what_differs(value, path)).collect(),
         other => other,
     }
 }
 
-fn without_names(text: &str, attempts: &BTreeSet<String>) -> String {
+/// The manifest with its files in an order of their own, once they have no names.
+fn in_one_order(mut manifest: Value) -> Value {
+    if let Some(files) = manifest.pointer_mut(UNORDERED).and_then(Value::as_array_mut) {
+        files.sort_by_cached_key(Value::to_string);
+    }
+    manifest
+}
+
+/// The document without the names of attempts and files.
+fn without_names(value: Value, attempts: &BTreeSet<String>) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let plain = fields.into_iter().map(|(name, value)| (name, without_names(value, attempts)));
+            Value::Object(plain.collect::<Map<_, _>>())
+        }
+        Value::Array(values) => values.into_iter().map(|value| without_names(value, attempts)).collect(),
+        Value::String(text) => Value::String(nameless(&text, attempts)),
+        other => other,
+    }
+}
+
+fn nameless(text: &str, attempts: &BTreeSet<String>) -> String {
     let text = attempts.iter().fold(text.to_owned(), |text, attempt| text.replace(attempt, "ATTEMPT"));
     match text.rsplit_once("part-") {
         Some((folder, name)) if name.ends_with(".parquet") => format!("{folder}FILE"),
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compared(manifest: Value) -> Value {
+        let attempts = attempts([&manifest].into_iter());
+        in_one_order(without_names(without_what_differs(manifest, ""), &attempts))
+    }
+
+    fn manifest(attempt: &str, files: &Value, columns: &Value) -> Value {
+        json!({
+            "attempt": { "id": attempt, "number": attempt.len(), "started_at": attempt },
+            "write": { "attempt": attempt, "at": attempt, "files": files, "columns": columns, "number": 1 },
+        })
+    }
+
+    #[test]
+    fn only_times_names_and_the_order_of_files_may_differ() {
+        let columns = json!(["a", "b"]);
+        let one = manifest("0a", &json!([{"path": "0a/part-0.parquet"}, {"path": "x"}]), &columns);
+        let other = manifest("0ff", &json!([{"path": "x"}, {"path": "0ff/part-1.parquet"}]), &columns);
+        assert_eq!(compared(one.clone()), compared(other));
+        let turned = manifest("0a", &one["write"]["files"], &json!(["b", "a"]));
+        assert_ne!(compared(one.clone()), compared(turned));
+        let mut renumbered = one.clone();
+        renumbered["write"]["number"] = json!(2);
+        assert_ne!(compared(one), compared(renumbered));
     }
 }

@@ -5,6 +5,7 @@
 //! A [`Scenario`] says which step it is and what the lake looks like when it begins; [`Mode`] says what happens to the
 //! k-th request; [`try_every_point`] tries all of them, each on a fork of the scenario's lake.
 
+mod documented;
 mod end;
 mod matrix;
 mod mode;
@@ -15,6 +16,7 @@ mod tally;
 mod version;
 mod watch;
 
+pub use documented::{KILLED, POINTS, rows, tell};
 pub use matrix::{requests, try_every_point};
 pub use mode::Mode;
 pub use process::kill_at_every_point;

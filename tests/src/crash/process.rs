@@ -75,7 +75,7 @@ async fn kill(trial: &Trial, fate: Fate, k: u64) -> Result<u64> {
     tokio::time::timeout(PATIENCE, paused.reached()).await.context("it was not reached")?;
     running.kill().await?;
     paused.release();
-    settled.reached().await;
+    tokio::time::timeout(PATIENCE, settled.reached()).await.context("the paused request never went on")?;
     let again = process.run().await.context("running it again")?;
     ensure!(again.code == Some(0), "running it again ended with {:?}: {}", again.code, again.stderr);
     trial.ends_well(&world, &watch).await

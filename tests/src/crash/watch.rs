@@ -1,12 +1,12 @@
 //! A reader who looks at the live table after every change of the lake, as Athena does: GetTable, GetPartitions, lists,
 //! and reads what it has listed to the last byte.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use crc_fast::CrcAlgorithm;
-use lakeward_local::{Call, Effect, Hook, Rule, When};
+use lakeward_local::{Call, Effect, Entry, Faults, Hook, Journal, Outcome, Rule, When};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::scenario::{PREFIX, TABLE};
@@ -41,6 +41,9 @@ impl Reader {
 
     /// Looks once.
     pub(crate) async fn look(&self) -> Result<Found> {
+        if self.awaits_a_version().await? {
+            return Ok(Found::default());
+        }
         let Some(table) = GlueTable::read(&self.glue, DATABASE, TABLE).await? else {
             return Ok(Found::default());
         };
@@ -53,6 +56,20 @@ impl Reader {
             ensure!(twice.is_none(), "partition {:?} is there twice", partition.values);
         }
         Ok(found)
+    }
+
+    /// Whether the table is there and has no Location: that of a first version, before there is anything to read.
+    async fn awaits_a_version(&self) -> Result<bool> {
+        match self.glue.get_table().database_name(DATABASE).name(TABLE).send().await {
+            Ok(got) => {
+                let table = got.table.context("no table in the answer")?;
+                Ok(table.storage_descriptor.is_none_or(|storage| storage.location.is_none()))
+            }
+            Err(error) => {
+                let error = error.into_service_error();
+                if error.is_entity_not_found_exception() { Ok(false) } else { Err(error.into()) }
+            }
+        }
     }
 
     /// The keys of data files and their ETags.
@@ -108,6 +125,8 @@ pub(crate) struct Watch(Arc<Watching>);
 #[derive(Debug)]
 struct Watching {
     reader: Reader,
+    faults: Faults,
+    journal: Journal,
     // Locked for the length of a look, so that looks come one after another.
     sight: AsyncMutex<Sight>,
 }
@@ -123,7 +142,8 @@ impl Watch {
     /// Begins to watch a lake on its `passage`. To be set before other faults, whose effects would come first.
     pub(crate) fn begin(world: &World, known: &Known, passage: Passage) -> Self {
         let sight = AsyncMutex::new(Sight { passage, looks: 0, wrong: Vec::new() });
-        let watch = Self(Arc::new(Watching { reader: Reader::new(world, known), sight }));
+        let (faults, journal) = (world.faults().clone(), world.lake().requests().clone());
+        let watch = Self(Arc::new(Watching { reader: Reader::new(world, known), faults, journal, sight }));
         let looking = watch.clone();
         let hook = Hook::new(move |call| {
             let watch = looking.clone();
@@ -142,17 +162,44 @@ impl Watch {
         self.0.sight.lock().await.passage = passage;
     }
 
-    /// The number of looks.
+    /// The number of looks: one after each change that the lake's journal has.
     ///
     /// # Errors
-    /// What was seen and should not have been.
+    /// What was seen and should not have been, or a change that was not looked at.
     pub(crate) async fn end(&self) -> Result<u64> {
-        self.look("at the end").await;
+        // What is in flight may or may not have been looked at. It may end meanwhile, so it is counted before and after.
+        let (made, _) = self.changes();
         let sight = self.0.sight.lock().await;
+        let (made_since, in_flight) = self.changes();
+        let looks = sight.looks;
+        ensure!(
+            made > 0 && (made..=made_since + in_flight).contains(&looks),
+            "a reader looked {looks} times at {made} changes"
+        );
         match sight.wrong.first() {
-            None => Ok(sight.looks),
+            None => Ok(looks),
             Some(first) => bail!("a reader saw {} wrong states, the first {first}", sight.wrong.len()),
         }
+    }
+
+    /// How many requests that change the lake were carried out so far, and how many may still be.
+    fn changes(&self) -> (u64, u64) {
+        let stopping = self.0.faults.report().into_iter().filter(|fault| {
+            let stops = matches!(fault.rule.effect, Effect::Refuse { .. } | Effect::Drop);
+            stops && fault.rule.when == When::Before
+        });
+        let stopping: BTreeSet<u64> = stopping.map(|fault| fault.id).collect();
+        let arrived = |entry: &Entry| entry.faults.iter().all(|fault| !stopping.contains(fault));
+        // Without another fault than this watch, its client was gone before all of it was here.
+        let cut_off = |entry: &Entry| entry.outcome == Outcome::Dropped && entry.faults.len() <= 1;
+        let mut counts = (0, 0);
+        for entry in self.0.journal.entries() {
+            if is_change(&entry.call) && arrived(&entry) {
+                let open = entry.outcome == Outcome::InFlight || cut_off(&entry);
+                *(if open { &mut counts.1 } else { &mut counts.0 }) += 1;
+            }
+        }
+        counts
     }
 
     async fn look(&self, when: &str) {
