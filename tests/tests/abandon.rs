@@ -1,8 +1,6 @@
 //! Abandoning a run: what it refuses, what it leaves, and that it can be interrupted anywhere. The steps run in this
 //! process, so that each of its requests can be tried out.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context as _, Result, ensure};
 use lakeward_local::{Effect, Rule, When};
 use lakeward_outcome::Kind;

@@ -112,22 +112,23 @@ impl Executor<'_> {
         }
         self.abort_uploads(plan, &mut done).await?;
         self.delete_table_versions(inventory, plan, &mut done).await?;
-        self.delete_probes(plan, &mut done).await?;
+        self.delete_leftovers(plan, &mut done).await?;
         Ok(done)
     }
 
-    /// Probes lie beside the manifests: in a versioned bucket their versions are found by listing that folder.
-    async fn delete_probes(&self, plan: &Plan, done: &mut Done) -> Result<(), Failure> {
-        if plan.probes.is_empty() {
+    /// They lie beside the manifests: in a versioned bucket their versions are found by listing that folder.
+    async fn delete_leftovers(&self, plan: &Plan, done: &mut Done) -> Result<(), Failure> {
+        if plan.leftovers.is_empty() {
             return Ok(());
         }
         let runs = self.manifests.root().runs_prefix();
         let runs: Prefix = runs.parse().or_fail(Kind::Unexpected, || "the table's root".to_owned())?;
         let versions = self.manifests.store().list_versions(&runs).await?;
-        let probes = versions.into_iter().filter(|version| plan.probes.contains(&version.key));
-        let probes =
-            probes.map(|probe| ObjectId { key: probe.key, version_id: Some(probe.version_id) }).collect();
-        self.delete(probes, done).await.map(drop)
+        let leftovers = versions.into_iter().filter(|version| plan.leftovers.contains(&version.key));
+        let leftovers = leftovers
+            .map(|object| ObjectId { key: object.key, version_id: Some(object.version_id) })
+            .collect();
+        self.delete(leftovers, done).await.map(drop)
     }
 
     /// Moves the manifests of what is to go to `retiring`. A run that a table points at after all, and one that

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use lakeward_catalog::{Catalog, CatalogError, Table, TableName};
-use lakeward_manifest::{AttemptId, GlueName, LiveState, Manifest, RunId, TableRoot, parameters};
+use lakeward_manifest::{AttemptId, GlueName, LiveState, Manifest, Phase, RunId, TableRoot, parameters};
 use lakeward_outcome::{Classify, Failure, FailureExt, Kind, ResultExt};
 use lakeward_store::{ManifestError, Manifests, Prefix, Stored};
 
@@ -82,8 +82,8 @@ pub struct Inventory {
     pub folders: BTreeMap<(RunId, AttemptId), AttemptFolder>,
     /// Unfinished uploads under the root.
     pub uploads: Vec<StaleUpload>,
-    /// Left-over probe objects.
-    pub probes: Vec<(String, Timestamp)>,
+    /// Probe objects, and notes of failures of runs that are retired: keys, and when they were written.
+    pub leftovers: Vec<(String, Timestamp)>,
     /// Staged tables of the live table.
     pub staged_tables: Vec<StagedTable>,
     /// Versions of the live Glue table, the newest first.
@@ -160,7 +160,7 @@ impl Inventory {
         databases: &[String],
     ) -> Result<Self, Failure> {
         let root = manifests.root();
-        let (mut runs, probes) = read_runs(manifests).await?;
+        let (mut runs, leftovers) = read_runs(manifests).await?;
         let folders = read_folders(manifests).await?;
         for (run, _) in folders.keys() {
             runs.entry(run.clone()).or_insert(Run::WithoutManifest);
@@ -175,7 +175,7 @@ impl Inventory {
             runs,
             folders,
             uploads,
-            probes,
+            leftovers,
             staged_tables: Vec::new(),
             table_versions: Vec::new(),
             glue: GlueState::default(),
@@ -224,18 +224,22 @@ fn prefix(text: String) -> Result<Prefix, Failure> {
 }
 
 type Runs = BTreeMap<RunId, Run>;
-type Probes = Vec<(String, Timestamp)>;
+type Leftovers = Vec<(String, Timestamp)>;
 
-async fn read_runs(manifests: &Manifests) -> Result<(Runs, Probes), Failure> {
+async fn read_runs(manifests: &Manifests) -> Result<(Runs, Leftovers), Failure> {
     let root = manifests.root();
     let objects = manifests.store().list(&prefix(root.runs_prefix())?).await?;
-    let mut probes = Vec::new();
-    let mut ids = Vec::new();
+    let mut leftovers = Vec::new();
+    let (mut ids, mut notes) = (Vec::new(), Vec::new());
     for object in objects {
         if let Some(run) = root.run_of_manifest_key(&object.key) {
             ids.push(run);
-        } else if let (Some(at), true) = (object.last_modified, lakeward_store::is_probe(&object.key)) {
-            probes.push((object.key, at));
+        } else if let Some(at) = object.last_modified {
+            match root.run_of_failure_key(&object.key) {
+                Some(run) => notes.push((run, object.key, at)),
+                None if lakeward_store::is_probe(&object.key) => leftovers.push((object.key, at)),
+                None => {}
+            }
         }
     }
     let read = stream::iter(ids).map(|id| async move {
@@ -245,7 +249,12 @@ async fn read_runs(manifests: &Manifests) -> Result<(Runs, Probes), Failure> {
             Err(error) => Err(Failure::from(error)),
         }
     });
-    Ok((read.buffer_unordered(AT_ONCE).try_collect().await?, probes))
+    let runs: Runs = read.buffer_unordered(AT_ONCE).try_collect().await?;
+    // Put by a step that failed while gc was at its run: nobody will go on with that.
+    let is_retired = |run: &Run| matches!(run, Run::Known(stored) if stored.manifest.phase == Phase::Retired);
+    let stray = notes.into_iter().filter(|(run, ..)| runs.get(run).is_some_and(is_retired));
+    leftovers.extend(stray.map(|(_, key, at)| (key, at)));
+    Ok((runs, leftovers))
 }
 
 async fn read_folders(manifests: &Manifests) -> Result<BTreeMap<(RunId, AttemptId), AttemptFolder>, Failure> {

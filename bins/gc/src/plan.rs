@@ -103,8 +103,8 @@ pub struct Plan {
     pub staged_tables: Vec<String>,
     /// Stale multipart uploads to abort.
     pub uploads: Vec<DeadUpload>,
-    /// Left-over probe objects: keys.
-    pub probes: Vec<String>,
+    /// Left-over probe objects and notes: keys.
+    pub leftovers: Vec<String>,
     /// Archived versions of the live Glue table to delete.
     pub table_versions: Vec<String>,
     /// What is kept, and why.
@@ -126,7 +126,7 @@ impl Plan {
             && self.attempts.is_empty()
             && self.staged_tables.is_empty()
             && self.uploads.is_empty()
-            && self.probes.is_empty()
+            && self.leftovers.is_empty()
             && self.table_versions.is_empty()
     }
 }
@@ -159,7 +159,8 @@ pub fn plan(inventory: &Inventory, policy: &Policy, now: Timestamp) -> Plan {
     plan.staged_tables = judge.dead_staged_tables(&retired);
     plan.uploads = judge.stale_uploads(&plan.kept);
     let old = |at: &Timestamp| age(now, *at) > policy.orphan_grace;
-    plan.probes = inventory.probes.iter().filter(|(_, at)| old(at)).map(|(key, _)| key.clone()).collect();
+    plan.leftovers =
+        inventory.leftovers.iter().filter(|(_, at)| old(at)).map(|(key, _)| key.clone()).collect();
     plan.table_versions = judge.old_table_versions();
     plan
 }

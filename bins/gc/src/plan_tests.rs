@@ -90,7 +90,7 @@ fn inventory(runs: Vec<Manifest>, live: i64) -> Inventory {
         runs: BTreeMap::new(),
         folders: BTreeMap::new(),
         uploads: vec![],
-        probes: vec![],
+        leftovers: vec![],
         staged_tables: vec![],
         table_versions: vec![],
         glue: GlueState::default(),

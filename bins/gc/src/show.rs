@@ -19,8 +19,8 @@ pub(crate) fn print(plan: &Plan) {
     for upload in &plan.uploads {
         tracing::info!(key = upload.key, "plan: abort stale upload");
     }
-    for key in &plan.probes {
-        tracing::info!(key, "plan: delete left-over probe");
+    for key in &plan.leftovers {
+        tracing::info!(key, "plan: delete left-over");
     }
     if !plan.table_versions.is_empty() {
         tracing::info!(count = plan.table_versions.len(), "plan: delete archived table versions");

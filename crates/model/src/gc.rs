@@ -155,7 +155,7 @@ impl Gc {
             runs: self.manifests.iter().map(|(run, manifest)| (id(*run), stored(manifest))).collect(),
             folders: self.manifests.keys().map(|run| ((id(*run), attempt()), folder.clone())).collect(),
             uploads: vec![],
-            probes: vec![],
+            leftovers: vec![],
             staged_tables: vec![],
             table_versions: vec![],
             glue: GlueState { live, pointing: pointing.collect(), odd_locations: BTreeMap::new() },

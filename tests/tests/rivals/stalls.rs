@@ -60,7 +60,9 @@ impl Stall<'_> {
         let mut tally = Tally::default();
         for Woken { ended, meanwhile, .. } in &all {
             tally.add(self.step.caller(), ended);
-            meanwhile.iter().for_each(|(caller, ended)| tally.add(caller, ended));
+            for (caller, ended) in meanwhile {
+                tally.add(caller, ended);
+            }
         }
         report(format_args!("{points} points to stall at: {tally}"))?;
         for kind in self.may_end {
