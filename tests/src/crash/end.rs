@@ -12,8 +12,8 @@ use crate::backend::Backend;
 use crate::embedded::World;
 use crate::reader::{Column, GlueTable};
 
-/// What legitimately differs between two executions, as paths into a manifest: when they were, who and the
-/// how many times it was tried, how long they took.
+/// What legitimately differs between two executions, as paths into a manifest: when they were, who they were, after
+/// how many others they came, how long they took.
 const VOLATILE: [&str; 13] = [
     "/attempt/number",
     "/attempt/started_at",
