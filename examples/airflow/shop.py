@@ -1,0 +1,43 @@
+"""Two tables of a shop, published by Lakeward: docs/BY-HAND.md tells what to do when a run fails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG
+from kubernetes.client import models as k8s
+
+from lakeward_airflow import PodOptions, publish_table
+
+POD = PodOptions(
+    image="lakeward:0.1.0",
+    namespace="lakeward",
+    # Its role may read and write the lake; nothing about AWS is configured here.
+    service_account_name="lakeward",
+    volumes=[
+        k8s.V1Volume(name="specs", config_map=k8s.V1ConfigMapVolumeSource(name="lakeward-specs")),
+        k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource()),
+    ],
+    volume_mounts=[
+        k8s.V1VolumeMount(name="specs", mount_path="/specs", read_only=True),
+        k8s.V1VolumeMount(name="scratch", mount_path="/scratch"),
+    ],
+)
+
+# Once a day, and a person looks after it: a run that has failed stays until it is mended and cleared.
+with DAG("publish_orders", schedule="0 6 * * *", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
+    publish_table(
+        "orders",
+        write=["--spec", "/specs/orders.yaml", "--scratch", "/scratch"],
+        verify=["--max-row-change", "50%", "--check", "/specs/orders_checks.sql", "--scratch", "/scratch"],
+        pod=POD,
+    )
+
+# Every hour: the next run replaces one that has failed, so nobody needs to keep it.
+with DAG("publish_prices", schedule="0 * * * *", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
+    publish_table(
+        "prices",
+        write=["--spec", "/specs/prices.yaml", "--scratch", "/scratch"],
+        abandon="s3://lake/analytics/prices/",
+        pod=POD,
+    )
