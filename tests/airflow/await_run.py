@@ -33,9 +33,7 @@ def look(dag: str, prefix: str) -> dict[str, object] | None:
             "run_id": run.run_id,
             "run_after": run.run_after.isoformat(),
             "state": str(run.state),
-            "tasks": {
-                task.task_id: {"state": task.state and str(task.state), "tries": task.try_number} for task in tasks
-            },
+            "tasks": tasks,
         }
 
 

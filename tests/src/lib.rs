@@ -1,5 +1,6 @@
 //! What the tests from outside share.
 
+pub mod airflow;
 pub mod backend;
 pub mod conformance;
 pub mod crash;

@@ -181,12 +181,16 @@ impl Step {
     }
 }
 
-/// The binary beside the test executable: `target/debug/deps/<test>` -> `target/debug/lakeward-<name>`.
-fn program(name: &str) -> Result<PathBuf> {
+/// The folder of the binaries: `target/debug/deps/<test>` -> `target/debug`.
+pub(crate) fn programs() -> Result<PathBuf> {
     let test = std::env::current_exe().context("finding the test executable")?;
-    let folder =
-        test.parent().and_then(Path::parent).context("the test executable lies in no target folder")?;
-    let program = folder.join(format!("lakeward-{name}"));
+    let folder = test.parent().and_then(Path::parent);
+    folder.map(Path::to_owned).context("the test executable lies in no target folder")
+}
+
+/// The binary of a step.
+fn program(name: &str) -> Result<PathBuf> {
+    let program = programs()?.join(format!("lakeward-{name}"));
     ensure!(program.is_file(), "{} is missing: build the workspace first (cargo build)", program.display());
     Ok(program)
 }
