@@ -3,12 +3,14 @@
 use anyhow::Result;
 
 use crate::chart;
-use crate::components::{self, Components, SERVERS_AND_READERS};
+use crate::components::{self, AIRFLOW, Components, SERVERS_AND_READERS};
 use crate::fuzz;
 use crate::process;
 use crate::report::Report;
 use crate::workspace::Workspace;
 
+/// Folders whose Python is checked for style and types.
+const PYTHON: [&str; 2] = ["examples/airflow", "tests/airflow"];
 /// Every test that needs nothing but this workspace.
 const TEST: [&str; 2] = ["test", "--workspace"];
 /// Adds the tests against components that others wrote.
@@ -29,13 +31,16 @@ pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
     report.step("build", || workspace.build())?;
     let install = || components::install(workspace.layout(), SERVERS_AND_READERS);
     let components = report.step("install components", install)?;
+    let airflow = report.step("install Airflow", || components::install(workspace.layout(), AIRFLOW))?;
+    report.step("ruff and mypy", || check_python(workspace, &airflow))?;
     report.step("cargo-deny", || check_dependencies(workspace, &components))?;
     let tools = report.step("install the chart's tools", || chart::install(workspace.layout()))?;
     report.step("chart", || chart::test(workspace, &tools))?;
     report.step("fuzzing", || fuzz::run(workspace, fuzz::SECONDS))?;
     report.step("tests, with components", || {
         let mut cargo = workspace.cargo();
-        process::run(cargo.env("LAKEWARD_VENV", components.folder()).args(TEST).args(FULL))
+        cargo.env("LAKEWARD_VENV", components.folder()).env("LAKEWARD_AIRFLOW_VENV", airflow.folder());
+        process::run(cargo.args(TEST).args(FULL))
     })
 }
 
@@ -64,6 +69,15 @@ fn style_checks(report: &mut Report, workspace: &Workspace) -> Result<()> {
         let mut cargo = workspace.cargo();
         cargo.args(["clippy", "--workspace", "--all-targets"]).args(FULL);
         process::run(cargo.args(["--", "--deny", "warnings"]))
+    })
+}
+
+/// Style and types of the Python that users of Airflow read and run, and of what tests it.
+fn check_python(workspace: &Workspace, airflow: &Components) -> Result<()> {
+    let checks: [(&str, &[&str]); 3] =
+        [("ruff", &["check"]), ("ruff", &["format", "--check"]), ("mypy", &["--strict"])];
+    checks.into_iter().try_for_each(|(program, arguments)| {
+        process::run(workspace.command(&airflow.program(program)).args(arguments).args(PYTHON))
     })
 }
 

