@@ -88,6 +88,10 @@ fn continued(
             );
             return (None, Some(remark));
         }
+        // A version that was retired in time, and not a run that failed.
+        Next::Ended if manifest.swap.as_ref().is_some_and(|swap| !swap.publications.is_empty()) => {
+            return (None, None);
+        }
         Next::Ended => {
             let reason = manifest.end.as_ref().map(|end| end.reason.as_str());
             return (None, reason.map(|reason| format!("ended ({reason}): start a new run")));

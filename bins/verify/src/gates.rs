@@ -17,6 +17,13 @@ const MAX_ROW_CHANGE: &str = "max-row-change";
 /// The names that a SQL check cannot have.
 pub(crate) const NAMES: [&str; 2] = [MIN_ROWS, MAX_ROW_CHANGE];
 
+impl GateArgs {
+    /// The names of the gates that are asked for, as results have them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [MIN_ROWS].into_iter().chain(self.max_row_change.map(|_| MAX_ROW_CHANGE))
+    }
+}
+
 /// A share of the live version's rows, exact to a hundredth of a percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent {

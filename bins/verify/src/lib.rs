@@ -93,8 +93,12 @@ async fn verify(
     context.identify("table", &stored.manifest.table.glue);
     let registered = stored.manifest.registered()?;
     if matches!(stored.manifest.phase, Phase::Verified | Phase::Published) {
-        tracing::info!("the run was verified before: nothing to do");
-        return result(&stored, true);
+        let unasked = unasked_before(&stored, args, &checks);
+        if unasked.is_empty() || stored.manifest.phase == Phase::Published {
+            tracing::info!("the run was verified before: nothing to do");
+            return result(&stored, true);
+        }
+        tracing::warn!(?unasked, "the run was verified before, and not for these: verifying it again");
     }
 
     let step = Verify { args, aws, store: manifests.store(), catalog, context };
@@ -102,6 +106,15 @@ async fn verify(
     let verified = verdict::conclude(manifests, &stored, &findings, || context.stamp()).await?;
     tracing::info!(checks = findings.checks.len(), "verified");
     result(&verified, false)
+}
+
+/// Gates and checks that an earlier verification of the run was not asked for.
+fn unasked_before<'c>(stored: &Stored, args: &VerifyArgs, checks: &'c [Check]) -> Vec<&'c str> {
+    let known = stored.manifest.verify.iter().flat_map(|verification| &verification.checks);
+    let known: Vec<&str> = known.map(|check| check.name.as_str()).collect();
+    let gates = args.gates.names().map(|name| -> &'c str { name });
+    let asked = gates.chain(checks.iter().map(|check| check.name.as_str()));
+    asked.filter(|name| !known.contains(name)).collect()
 }
 
 /// What every part of the examination uses.
@@ -126,11 +139,9 @@ impl Verify<'_> {
         findings.checks.extend(gates::check(&args.gates, run.sealed.written.rows, live.as_ref()));
         // On broken files the SQL would fail for a reason that is not its own.
         if files_are_good && !checks.is_empty() {
-            let subject = Subject {
-                run: run.sealed.manifest.run.clone(),
-                staged: View::of(&run.sealed),
-                live: live.map(|live| live.view),
-            };
+            let staged = View::of(&run.sealed);
+            let live = live.map_or_else(|| staged.without_rows(), |live| live.view);
+            let subject = Subject { run: run.sealed.manifest.run.clone(), staged, live };
             findings.checks.extend(sql::run(checks, subject, &args.engine, self.aws, self.context).await?);
         }
         // Last, as it may wait for long; and not at all for a run that is rejected anyway.

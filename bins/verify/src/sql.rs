@@ -13,7 +13,7 @@ use crate::error::VerifyError;
 
 /// The view over the run that is being verified.
 const STAGED: &str = "staged";
-/// The view over the live version.
+/// The view over the live version; without rows before there is one, so that a check that compares the two holds.
 const LIVE: &str = "live";
 
 /// The files of a run as a view shows them.
@@ -30,6 +30,11 @@ impl View {
         let files = run.written.files.iter().map(|file| root.uri(&run.key(file))).collect();
         Self { files, columns: lakeward_sql::columns_of_run(run) }
     }
+
+    /// The same columns, and nothing in them.
+    pub(crate) fn without_rows(&self) -> Self {
+        Self { files: Vec::new(), columns: self.columns.clone() }
+    }
 }
 
 /// What the checks see.
@@ -37,12 +42,12 @@ impl View {
 pub(crate) struct Subject {
     pub(crate) run: Run,
     pub(crate) staged: View,
-    pub(crate) live: Option<View>,
+    pub(crate) live: View,
 }
 
 impl Subject {
-    fn views(&self) -> impl Iterator<Item = (&'static str, &View)> {
-        [(STAGED, &self.staged)].into_iter().chain(self.live.iter().map(|live| (LIVE, live)))
+    fn views(&self) -> [(&'static str, &View); 2] {
+        [(STAGED, &self.staged), (LIVE, &self.live)]
     }
 }
 
@@ -64,7 +69,7 @@ pub(crate) async fn run(
         .tempdir_in(&parent)
         .or_fail(Kind::Configuration, || format!("creating a folder in {} (--scratch)", parent.display()))?;
     let options = args.options(scratch.path().to_owned(), 0);
-    let remote = subject.views().any(|(_, view)| !view.files.is_empty());
+    let remote = subject.views().into_iter().any(|(_, view)| !view.files.is_empty());
     let access = if remote { Some(s3_access(aws).await?) } else { None };
     let opened = blocking(move || open(options, &subject, access.as_ref()));
     let (session, secrets) = opened.await.doing(|| "preparing the SQL checks".to_owned())?;

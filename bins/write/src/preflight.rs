@@ -3,7 +3,7 @@
 
 use lakeward_catalog::{Catalog, CatalogError, LiveTable, Table, TableName};
 use lakeward_lake::Lake;
-use lakeward_manifest::{AttemptId, Column, GlueName, ManifestUri, RunId, TableRoot};
+use lakeward_manifest::{AttemptId, Column, GlueName, ManifestUri, RunId, TableRoot, parameters};
 use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
 use lakeward_store::{ManifestError, Manifests, Prefix, Stored, probe_conditional_writes};
 
@@ -96,7 +96,11 @@ async fn check_overlap(catalog: &Catalog, job: &Job) -> Result<(), Failure> {
     let own = |table: &Table| table.name.table == glue.table() || glue.is_staged_name(&table.name.table);
     for table in tables.iter().filter(|table| !own(table)) {
         let Some(location) = &table.definition.location else { continue };
-        let above = job.table.root.to_string().starts_with(&format!("{}/", location.trim_end_matches('/')));
+        // A table of Lakeward's owns all of its root, not the one folder that it shows now.
+        let manifest = table.definition.parameters.get(parameters::MANIFEST);
+        let owned = manifest.and_then(|uri| uri.parse::<ManifestUri>().ok()).map(|uri| uri.root.to_string());
+        let owned = owned.as_ref().unwrap_or(location);
+        let above = job.table.root.to_string().starts_with(&format!("{}/", owned.trim_end_matches('/')));
         if above || job.table.root.contains(location) {
             let (root, table, location) = (job.table.root.clone(), table.name.clone(), location.clone());
             return Err(Occupied::Overlap { root, table, location }.into());

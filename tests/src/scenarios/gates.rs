@@ -45,6 +45,33 @@ const CHECKS: &str = "-- name: has_an_amount\nSELECT * FROM staged WHERE amount 
 const MORE_CHECKS: &str = "-- name: nothing_lost\nFROM live ANTI JOIN staged USING (id);\n\
                            -- name: of_today\nSELECT 1 WHERE getvariable('run_ts') < TIMESTAMPTZ '2026-05-19'";
 
+const NONE_LOST: &str = "-- name: nothing_lost\nSELECT id FROM live EXCEPT SELECT id FROM staged\n";
+
+pub(crate) async fn a_first_version_is_checked_against_an_empty_live_one(backend: &Backend) -> Result<()> {
+    let table = backend.table("first_check");
+    let checks = backend.file("none_lost.sql", NONE_LOST)?;
+    let first = table.registered(&table.write(DAYS[0], HUNDRED)).await?;
+    let verified = table.verify(&first).arg("--check").arg(&checks).succeeds().await?;
+    ensure!(verified["checks"][1]["name"] == "nothing_lost", "{verified}");
+    table.swap(&first).succeeds().await?;
+    let fewer = table.registered(&table.write(DAYS[1], &format!("{HUNDRED} LIMIT 99"))).await?;
+    let refused = table.verify(&fewer).arg("--check").arg(&checks);
+    refused.is_refused(Kind::Rejected, &["nothing_lost", "1 "]).await.map(drop)
+}
+
+pub(crate) async fn a_check_that_was_not_asked_for_before_is_run_on_a_verified_run(
+    backend: &Backend,
+) -> Result<()> {
+    let table = backend.table("later_check");
+    let all = backend.file("all_offend.sql", "-- name: none_at_all\nSELECT * FROM staged\n")?;
+    let run = table.verified(&table.write(DAYS[0], HUNDRED)).await?;
+    let strict = table.verify(&run).arg("--check").arg(&all);
+    strict.is_refused(Kind::Rejected, &["none_at_all", "100 "]).await?;
+    let again = table.verify(&run).succeeds().await?;
+    ensure!(again["already_done"] == true, "{again}");
+    Ok(())
+}
+
 pub(crate) async fn checks_count_the_rows_that_offend(backend: &Backend) -> Result<()> {
     let table = backend.table("checks");
     let checks = backend.file("checks.sql", CHECKS)?;

@@ -92,6 +92,8 @@ macro_rules! for_each_scenario {
                 too_few_rows_are_rejected,
                 too_great_a_change_of_rows_is_rejected,
                 checks_count_the_rows_that_offend,
+                a_first_version_is_checked_against_an_empty_live_one,
+                a_check_that_was_not_asked_for_before_is_run_on_a_verified_run,
                 a_corrupted_file_is_rejected,
                 a_missing_file_is_rejected,
                 a_stray_file_is_rejected,

@@ -41,5 +41,13 @@ pub(crate) async fn a_root_that_overlaps_a_table_is_refused(backend: &Backend) -
     let below =
         backend.step("write").args(["--table", &below, "--glue-table", &table.glue_name(), "--sql", SQL]);
     below.is_refused(Kind::Configuration, &words).await?;
-    table.has_no_leftovers().await
+    table.has_no_leftovers().await?;
+
+    let outer = backend.table("outer_root");
+    let run = outer.published(&outer.write(DAYS[0], SQL)).await?;
+    let inner = format!("{}inner/", outer.root());
+    let inner =
+        backend.step("write").args(["--table", &inner, "--glue-table", &table.glue_name(), "--sql", SQL]);
+    inner.is_refused(Kind::Configuration, &["overlaps", "outer_root"]).await?;
+    outer.shows(&run, SQL).await
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     story::tell(&stage::Stage::open(workspace, &lake, &folder)?)?;
     show::headline("Where to look next");
     show::text(
-        "README.md has the steps and their flags, docs/PROTOCOL.md what they promise, and docs/ARCHITECTURE.md \
+        "README.md has the steps, `lakeward-write --help` its flags, docs/PROTOCOL.md what they promise, and docs/ARCHITECTURE.md \
          how they are made.",
     );
     println!(
