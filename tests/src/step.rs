@@ -58,7 +58,8 @@ impl Step {
     /// # Errors
     /// It begins with none of the binaries.
     pub(crate) fn of_shell(line: &str, folder: &Path) -> Result<Self> {
-        let program = line.split(' ').next().and_then(|program| program.strip_prefix("lakeward-"));
+        // A variable may stand before it.
+        let program = line.split(' ').find_map(|word| word.strip_prefix("lakeward-"));
         let name = NAMES.into_iter().find(|name| program == Some(*name));
         let name = name.with_context(|| format!("{line:?} begins with no step"))?;
         Ok(Self { shell: Some(line.to_owned()), ..Self::new(name, folder) })

@@ -77,11 +77,9 @@ pub(crate) async fn a_failing_step_prints_the_command_that_continues(backend: &B
     let next = next.context("no command")?;
     let flags = ["--timeout=0s", "--max-row-change='50%'", "--patience=1s"];
     ensure!(flags.iter().all(|flag| next.contains(flag)), "flags are missing: {next}");
-    // Out of order, the step that is due.
+    // Out of order, nobody hands on a verify without its gates.
     let due = table.swap(&run).run().await?.into_next(Kind::Usage)?;
-    let due = due.context("no command")?;
-    ensure!(due.starts_with(&format!("lakeward-verify {}", run.manifest)), "{due}");
-    ensure!(!due.contains("--max-row-change"), "nobody gave it to swap: {due}");
+    ensure!(due.is_none(), "{due:?}");
     table.shell(&next)?.succeeds().await?;
     table.swap(&run).succeeds().await?;
 
