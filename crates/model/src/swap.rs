@@ -276,8 +276,7 @@ impl Swap {
         let stamp = scene::stamp(Step::Swap, self.execution, passed, self.turns);
         match self.put(lake, self.run, |manifest| manifest.intend_to_publish(stamp.clone())) {
             Err(_) => Pc::Ended(End::Fenced),
-            // A lost answer is settled by reading back and comparing: as good as a reload, after which it is announced
-            // again.
+            // A lost answer is settled by reading back: as good as a reload, after which it is announced again.
             Ok(true) if answer == Answer::Lost => Pc::ReloadToAnnounce,
             Ok(true) if self.live.is_none() => Pc::Create,
             Ok(true) => Pc::Change,
