@@ -208,7 +208,12 @@ impl Executor<'_> {
                 continue;
             };
             // Registered while gc was planning: the run is on its way.
-            if self.manifests.find(run).await?.is_some_and(|now| now.manifest.phase.is_in_flight()) {
+            let planned = match inventory.runs.get(run) {
+                Some(Run::Known(stored)) => Some(&stored.etag),
+                _ => None,
+            };
+            let moved = |now: &Stored| now.manifest.phase.is_in_flight() && Some(&now.etag) != planned;
+            if self.manifests.find(run).await?.as_ref().is_some_and(moved) {
                 continue;
             }
             self.catalog.delete_table(&TableName::new(live.database(), table)).await?;

@@ -333,6 +333,12 @@ impl Judge<'_> {
         }
     }
 
+    /// When a run went live at the latest, as somebody else than its own manifest tells; none if nobody does.
+    fn went_live(&self, run: &RunId) -> Option<Timestamp> {
+        let live = self.inventory.live_publication().filter(|(_, live)| *live == run).map(|(at, _)| at);
+        live.or_else(|| self.replaced.get(run).copied())
+    }
+
     /// Staged tables of runs that are, or have ended being, on their way.
     fn dead_staged_tables(&self, retired: &BTreeSet<&RunId>) -> Vec<String> {
         let dead = |run: &RunId, created: Option<Timestamp>| match self.inventory.runs.get(run) {
@@ -342,7 +348,10 @@ impl Judge<'_> {
                 Phase::Rejected => !self.is_fresh(run, &stored.manifest),
                 // Somebody may still be looking at the staged table of a run that has just gone live.
                 Phase::Published => age(self.now, stored.manifest.updated.at) > self.policy.reader_grace,
-                _ => false,
+                // Its swap died before it could say so.
+                _ => self.went_live(run).is_some_and(|at| {
+                    age(self.now, at.max(stored.manifest.updated.at)) > self.policy.reader_grace
+                }),
             },
             Some(Run::Unreadable(_)) => false,
             // It may be of a run that began after the manifests were listed.

@@ -349,6 +349,34 @@ fn a_staged_table_goes_once_its_run_has_ended_or_been_live_for_the_reader_grace(
 }
 
 #[test]
+fn a_staged_table_goes_when_its_run_went_live_and_its_swap_died_before_it_said_so() {
+    let staged = |inventory: &mut Inventory, n| {
+        inventory.staged_tables.push(StagedTable {
+            name: "staged".into(),
+            run: id(n),
+            created: Some(day(n)),
+        });
+    };
+    let mut live = inventory(vec![run(1, Phase::Verified, &[])], 1);
+    staged(&mut live, 1);
+    live.glue.live.as_mut().unwrap().published_at = Some(day(2));
+    assert!(plan(&live, &POLICY, day(2)).staged_tables.is_empty(), "somebody may still be looking at it");
+    assert_eq!(plan(&live, &POLICY, day(3)).staged_tables, ["staged"]);
+
+    let mut replaced = inventory(vec![run(1, Phase::Verified, &[]), run(3, Phase::Published, &[3])], 3);
+    staged(&mut replaced, 1);
+    let live = replaced.glue.live.as_mut().unwrap();
+    (live.published_at, live.replaced) = (Some(day(3)), Some(id(1)));
+    assert!(plan(&replaced, &POLICY, day(3)).staged_tables.is_empty());
+    let late = plan(&replaced, &POLICY, day(4));
+    assert_eq!(
+        (&late.staged_tables[..], retired(&late)),
+        (&["staged".to_owned()][..], vec![]),
+        "the version stays"
+    );
+}
+
+#[test]
 fn archived_table_versions_go_by_age_and_the_newest_stay() {
     let mut inventory = inventory(vec![run(1, Phase::Published, &[1])], 1);
     inventory.table_versions = vec![

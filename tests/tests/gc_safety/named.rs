@@ -162,6 +162,32 @@ async fn a_reader_still_within_its_grace_keeps_its_version() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_staged_table_goes_of_a_live_version_whose_swap_died_before_it_said_so() -> Result<()> {
+    for table in TABLES {
+        let world = lake(table, 1).await?;
+        let [write, register, verify, swap] = table.publish(1);
+        for step in [write, register, verify] {
+            world.succeeds(&step).await?;
+        }
+        // The first says that the run is about to go live, the second that it is.
+        let record = Rule::new(When::Before, Effect::Drop).operation("PutObject").containing("manifest.json");
+        ensure!(world.run_until(&swap, record.nth(2).times(u64::MAX)).await?.is_none(), "it did not die");
+        world.faults().clear();
+        let died = Contents::of(&world).await?;
+        ensure!(died.tables[Orders::NAME].run == Some(Orders::run(1)), "{died:?}");
+        ensure!(died.phases[&Orders::run(1)] == "verified" && died.tables.len() == 3, "{died:?}");
+        world.clock().advance(Duration::from_hours(5));
+        world.succeeds(&Orders::gc()).await?;
+        let left = Contents::of(&world).await?;
+        ensure!(left.tables.keys().eq([Orders::NAME]) && left.files == died.files, "{left:?}");
+        // Running the swap again still records what happened.
+        world.succeeds(&swap).await?;
+        ensure!(Contents::of(&world).await?.phases[&Orders::run(1)] == "published", "it is not recorded");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tombstone_keeps_a_zombie_from_coming_back() -> Result<()> {
     for table in TABLES {
         let world = lake(table, 1).await?;
