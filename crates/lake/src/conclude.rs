@@ -107,9 +107,12 @@ fn next(
     }
 }
 
-/// An execution that was overtaken says nothing about its run; nor does one that came before its turn, over the note of
-/// the step that is due.
+/// An execution that was overtaken says nothing about its run; nor does one of a run that is published all the same; nor
+/// one that came before its turn, over the note of the step that is due.
 fn is_worth_a_note(failure: &Failure, due: Option<&Next>, context: &Context) -> bool {
+    if due == Some(&Next::Done) {
+        return false;
+    }
     let out_of_turn = matches!(due, Some(Next::Continue(line)) if line.step() != context.step());
     failure.kind() != Kind::Fenced && (failure.kind().is_retryable() || !out_of_turn)
 }
