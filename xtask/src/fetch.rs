@@ -41,7 +41,7 @@ pub(crate) fn ensure(pinned: &Pinned, folder: &Path, scratch: &Path) -> Result<(
                     .with_context(|| format!("cannot remove {}", scratch.display()));
             }
             Err(error) => {
-                println!("  not from there: {error:#}");
+                println!("  not to be had there ({error:#}): trying the next source");
                 refusals.push(format!("{}: {error:#}", source.name()));
             }
         }

@@ -6,8 +6,8 @@
 
 use lakeward_catalog::TableName;
 use lakeward_manifest::{Manifest, ManifestUri, Phase, Refusal, RunId, Step};
-use lakeward_outcome::{Classify, Failure, FailureExt, Kind, ResultExt};
-use lakeward_store::{ManifestError, Prefix, Stored};
+use lakeward_outcome::{Classify, Failure, FailureExt, Kind};
+use lakeward_store::{ManifestError, Stored};
 use serde::Serialize;
 
 use crate::execute::{Done, Executor, is_announced, retiring};
@@ -93,10 +93,12 @@ impl Executor<'_> {
         }
         self.abort_all_uploads(&uri.run, &mut done).await?;
         let left = self.delete_run(ended, &mut done).await?;
-        match done.refused() {
-            Some(failure) => Err(failure),
-            None => Ok(abandoned(uri, Some(was), Some(left.manifest.phase), done)),
+        if let Some(failure) = done.refused() {
+            return Err(failure);
         }
+        let phase = left.manifest.phase;
+        tracing::info!(%was, now = %phase, objects = done.objects_deleted, "ended for good");
+        Ok(abandoned(uri, Some(was), Some(phase), done))
     }
 
     /// Makes sure that the run can never go live, and that nobody can be reading it. Gives its manifest, in which its
@@ -134,7 +136,6 @@ impl Executor<'_> {
     /// Uploads that are completed meanwhile have become files, which are listed after this.
     async fn abort_all_uploads(&self, run: &RunId, done: &mut Done) -> Result<(), Failure> {
         let folder = self.manifests.root().run_writes_prefix(run);
-        let folder: Prefix = folder.parse().or_fail(Kind::Unexpected, || "a run's prefix".to_owned())?;
         let uploads = self.manifests.store().list_uploads(&folder).await;
         for upload in uploads.doing(|| format!("looking for uploads of run {run}"))? {
             self.abort_upload(&upload.key, &upload.upload_id, done).await?;

@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use futures::{TryStreamExt, stream};
 use lakeward_catalog::{Catalog, GlueVersion, TableName, Update};
 use lakeward_cli::Context;
-use lakeward_manifest::{LiveState, Manifest, Phase, Refusal, RunId, Stamp, parameters};
-use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
-use lakeward_store::{Manifests, ObjectId, ObjectVersion, Prefix, Stored};
+use lakeward_manifest::{LiveState, Manifest, Phase, Prefix, Refusal, RunId, Stamp, parameters};
+use lakeward_outcome::{Failure, FailureExt, Kind};
+use lakeward_store::{Manifests, ObjectId, ObjectVersion, Stored};
 use serde::Serialize;
 
 use crate::inventory::{GlueState, Inventory, Run};
@@ -122,7 +122,6 @@ impl Executor<'_> {
             return Ok(());
         }
         let runs = self.manifests.root().runs_prefix();
-        let runs: Prefix = runs.parse().or_fail(Kind::Unexpected, || "the table's root".to_owned())?;
         let versions = self.manifests.store().list_versions(&runs).await?;
         let leftovers = versions.into_iter().filter(|version| plan.leftovers.contains(&version.key));
         let leftovers = leftovers
@@ -242,9 +241,7 @@ impl Executor<'_> {
     /// left.
     async fn delete_failure_note(&self, run: &RunId, done: &mut Done) -> Result<u64, Failure> {
         let root = self.manifests.root();
-        let documents: Prefix =
-            root.run_prefix(run).parse().or_fail(Kind::Unexpected, || "a run's folder".to_owned())?;
-        let versions = self.manifests.store().list_versions(&documents).await?;
+        let versions = self.manifests.store().list_versions(&root.run_prefix(run)).await?;
         let key = root.failure_key(run);
         let notes = versions.into_iter().filter(|version| version.key == key);
         let notes = notes.map(|note| ObjectId { key: note.key, version_id: Some(note.version_id) });
@@ -267,10 +264,9 @@ impl Executor<'_> {
     }
 
     /// Removes everything under a prefix; the number of objects that are left.
-    async fn remove_prefix(&self, prefix: &str, done: &mut Done) -> Result<u64, Failure> {
-        let prefix: Prefix = prefix.parse().or_fail(Kind::Unexpected, || "an attempt's prefix".to_owned())?;
+    async fn remove_prefix(&self, prefix: &Prefix, done: &mut Done) -> Result<u64, Failure> {
         let store = self.manifests.store();
-        let versions = store.list_versions(&prefix).await?;
+        let versions = store.list_versions(prefix).await?;
         if self.removal == Removal::Tag {
             return self.tag(versions, done).await;
         }

@@ -8,8 +8,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use lakeward_catalog::{Catalog, CatalogError, Table, TableName};
 use lakeward_manifest::{AttemptId, GlueName, LiveState, Manifest, Phase, RunId, TableRoot, parameters};
-use lakeward_outcome::{Classify, Failure, FailureExt, Kind, ResultExt};
-use lakeward_store::{ManifestError, Manifests, Prefix, Stored};
+use lakeward_outcome::{Classify, Failure, FailureExt};
+use lakeward_store::{ManifestError, Manifests, Stored};
 
 /// Manifests read, and tables looked into, at once.
 const AT_ONCE: usize = 16;
@@ -95,7 +95,9 @@ pub struct Inventory {
 impl Inventory {
     /// Why it cannot be told what is in use; none when it can.
     pub fn unknown_live_state(&self) -> Option<String> {
-        let Some(table) = &self.table else { return Some("there is no readable manifest".to_owned()) };
+        let Some(table) = &self.table else {
+            return Some("there is no manifest that can be read; is this a table's root?".to_owned());
+        };
         if let Some((location, table)) = self.glue.odd_locations.iter().next() {
             return Some(format!(
                 "glue table {table} lies at {location}, under the root and outside any attempt's folder"
@@ -106,6 +108,13 @@ impl Inventory {
             Some(live) if live.run.is_none() => Some(format!("glue table {table} shows no run of lakeward")),
             Some(_) => None,
         }
+    }
+
+    /// Whether any run was ever live, as far as manifests tell.
+    pub fn was_published(&self) -> bool {
+        let published =
+            |manifest: &Manifest| manifest.swap.as_ref().is_some_and(|swap| !swap.publications.is_empty());
+        self.manifests().any(|(_, manifest)| published(manifest))
     }
 
     /// The run that is live.
@@ -219,16 +228,12 @@ impl GlueState {
     }
 }
 
-fn prefix(text: String) -> Result<Prefix, Failure> {
-    Prefix::try_from(text).or_fail(Kind::Unexpected, || "the table's root".to_owned())
-}
-
 type Runs = BTreeMap<RunId, Run>;
 type Leftovers = Vec<(String, Timestamp)>;
 
 async fn read_runs(manifests: &Manifests) -> Result<(Runs, Leftovers), Failure> {
     let root = manifests.root();
-    let objects = manifests.store().list(&prefix(root.runs_prefix())?).await?;
+    let objects = manifests.store().list(&root.runs_prefix()).await?;
     let mut leftovers = Vec::new();
     let (mut ids, mut notes) = (Vec::new(), Vec::new());
     for object in objects {
@@ -260,7 +265,7 @@ async fn read_runs(manifests: &Manifests) -> Result<(Runs, Leftovers), Failure> 
 async fn read_folders(manifests: &Manifests) -> Result<BTreeMap<(RunId, AttemptId), AttemptFolder>, Failure> {
     let root = manifests.root();
     let mut folders: BTreeMap<(RunId, AttemptId), AttemptFolder> = BTreeMap::new();
-    for version in manifests.store().list_versions(&prefix(root.writes_prefix())?).await? {
+    for version in manifests.store().list_versions(&root.writes_prefix()).await? {
         let Some(owner) = root.attempt_of_key(&version.key) else {
             tracing::warn!(key = version.key, "not an attempt's file: left alone");
             continue;
@@ -275,7 +280,7 @@ async fn read_folders(manifests: &Manifests) -> Result<BTreeMap<(RunId, AttemptI
 
 async fn read_uploads(manifests: &Manifests) -> Result<Vec<StaleUpload>, Failure> {
     let root = manifests.root();
-    let pending = manifests.store().list_uploads(&prefix(root.writes_prefix())?).await?;
+    let pending = manifests.store().list_uploads(&root.writes_prefix()).await?;
     let stale = pending.into_iter().filter_map(|upload| {
         let (run, _) = root.attempt_of_key(&upload.key)?;
         Some(StaleUpload { run, initiated: upload.initiated?, key: upload.key, upload_id: upload.upload_id })

@@ -12,7 +12,7 @@ mod show;
 use lakeward_cli::Context;
 use lakeward_lake::Lake;
 use lakeward_manifest::{CommandLine, Step, TableRoot};
-use lakeward_outcome::Failure;
+use lakeward_outcome::{Failure, Kind};
 use serde::Serialize;
 
 pub use abandon::Abandoned;
@@ -96,6 +96,11 @@ async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Re
     let plan = plan(&inventory, &args.policy(), context.now());
     show::print(&plan);
     if let Some(reason) = &plan.refused {
+        // Before a first version is live there is nothing amiss.
+        if inventory.table.is_none() || inventory.was_published() {
+            let message = format!("{root}: {reason}");
+            return Err(Failure::new(Kind::Configuration, message));
+        }
         tracing::warn!("{reason}");
     }
     let done = if args.dry_run || plan.is_empty() {

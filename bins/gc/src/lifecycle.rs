@@ -12,7 +12,7 @@ use crate::execute::RETIRED_TAG;
 /// bucket's whole configuration, so these rules are to be added to those that are there.
 pub(crate) fn rule(root: &TableRoot) -> Value {
     let (key, value) = RETIRED_TAG;
-    let writes = root.writes_prefix();
+    let writes = root.writes_prefix().to_string();
     json!({
         "Rules": [
             {

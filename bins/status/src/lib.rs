@@ -9,7 +9,7 @@ mod told;
 use jiff::Timestamp;
 use lakeward_cli::{Context, Program};
 use lakeward_lake::Lake;
-use lakeward_manifest::{GlueName, Phase, RunId, ShellCommand, Step, TableRoot};
+use lakeward_manifest::{GlueName, ManifestUri, Phase, RunId, ShellCommand, Step, TableRoot};
 use lakeward_outcome::Failure;
 use serde::Serialize;
 
@@ -70,6 +70,9 @@ pub struct Live {
 pub struct RunStatus {
     /// The run.
     pub run: RunId,
+    /// Where its manifest lies.
+    #[serde(rename = "manifest")]
+    pub uri: ManifestUri,
     /// Whether readers see it.
     pub live: bool,
     /// What its manifest says.

@@ -6,9 +6,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use lakeward_catalog::{LiveTable, TableName};
 use lakeward_cli::Context;
 use lakeward_lake::Lake;
-use lakeward_manifest::{FailureNote, GlueName, LiveState, Manifest, RunId};
-use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
-use lakeward_store::{ManifestError, Manifests, Prefix};
+use lakeward_manifest::{FailureNote, GlueName, LiveState, Manifest, ManifestUri, RunId};
+use lakeward_outcome::{Failure, FailureExt};
+use lakeward_store::{ManifestError, Manifests};
 
 use crate::told::{self, Found};
 use crate::{Live, RunStatus, Status, TableStatus};
@@ -45,7 +45,8 @@ pub(crate) async fn survey(
                 Ok(manifest) => details(manifests, manifest, noted).await?,
                 Err(why) => Found::Unreadable(why),
             };
-            Ok::<RunStatus, Failure>(told::run(id, &found, state, context))
+            let uri = ManifestUri { root: manifests.root().clone(), run: id.clone() };
+            Ok::<RunStatus, Failure>(told::run(uri, &found, state, context))
         }
     });
     let mut told: Vec<RunStatus> = told.buffered(AT_ONCE).try_collect().await?;
@@ -57,7 +58,7 @@ pub(crate) async fn survey(
 /// The runs that have a manifest, and those that have a note of a failure.
 async fn listed(manifests: &Manifests) -> Result<(BTreeSet<RunId>, BTreeSet<RunId>), Failure> {
     let root = manifests.root();
-    let runs = manifests.store().list(&prefix(root.runs_prefix())?).await?;
+    let runs = manifests.store().list(&root.runs_prefix()).await?;
     let keys = || runs.iter().map(|object| object.key.as_str());
     let ids = keys().filter_map(|key| root.run_of_manifest_key(key)).collect();
     Ok((ids, keys().filter_map(|key| root.run_of_failure_key(key)).collect()))
@@ -105,14 +106,10 @@ async fn details<'m>(
     let (root, run) = (manifests.root(), &manifest.run.id);
     let note = if noted { manifests.store().get(&root.failure_key(run)).await? } else { None };
     let folders = if manifest.phase.is_in_flight() {
-        Some(manifests.store().list_folders(&prefix(root.run_writes_prefix(run))?).await?.len())
+        Some(manifests.store().list_folders(&root.run_writes_prefix(run)).await?.len())
     } else {
         None
     };
     let note = note.and_then(|note| FailureNote::from_json(&note.bytes));
     Ok(Found::Manifest { manifest, note, folders })
-}
-
-fn prefix(text: String) -> Result<Prefix, Failure> {
-    Prefix::try_from(text).or_fail(Kind::Unexpected, || "the table's root".to_owned())
 }

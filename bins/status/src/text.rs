@@ -32,11 +32,20 @@ impl Display for TableStatus {
             writeln!(f)?;
             run.write_details(f, self.at)?;
         }
-        Ok(())
+        self.write_way_back(f)
     }
 }
 
 impl TableStatus {
+    /// How to undo the last publication. Commands to earlier versions are in the JSON.
+    fn write_way_back(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let newest = self.runs.iter().find_map(|run| Some((&run.run, run.roll_back.as_ref()?)));
+        match newest {
+            Some((run, command)) => writeln!(f, "\nto roll back to {run}:\n{command}"),
+            None => Ok(()),
+        }
+    }
+
     fn write_live(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let live = &self.live;
         match (&live.live, &live.live_unknown) {

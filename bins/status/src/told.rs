@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lakeward_cli::Context;
-use lakeward_manifest::{FailureNote, LiveState, Manifest, Next, RunId, ShellCommand, Step};
+use lakeward_manifest::{FailureNote, LiveState, Manifest, ManifestUri, Next, RunId, ShellCommand, Step};
 
 use crate::{LastError, ManifestStatus, RunStatus, Status};
 
@@ -34,7 +34,7 @@ pub(crate) fn shown<'r>(
 
 /// What is told of a run.
 pub(crate) fn run(
-    id: &RunId,
+    uri: ManifestUri,
     found: &Found<'_>,
     live: Option<&LiveState>,
     context: &Context<Status>,
@@ -42,7 +42,7 @@ pub(crate) fn run(
     let (manifest, note, folders) = match found {
         Found::Manifest { manifest, note, folders } => (*manifest, note.as_ref(), *folders),
         Found::Unreadable(why) => {
-            return bare(id, live, ManifestStatus::Unreadable { unreadable: (*why).clone() });
+            return bare(uri, live, ManifestStatus::Unreadable { unreadable: (*why).clone() });
         }
     };
     let note = note.filter(|note| note.is_fresh(manifest));
@@ -57,13 +57,14 @@ pub(crate) fn run(
         attempts: manifest.attempt.number,
         attempt_folders: folders,
     };
-    RunStatus { last_error: note.map(last_error), next, roll_back, remark, ..bare(id, live, read) }
+    RunStatus { last_error: note.map(last_error), next, roll_back, remark, ..bare(uri, live, read) }
 }
 
-fn bare(id: &RunId, live: Option<&LiveState>, manifest: ManifestStatus) -> RunStatus {
+fn bare(uri: ManifestUri, live: Option<&LiveState>, manifest: ManifestStatus) -> RunStatus {
     RunStatus {
-        run: id.clone(),
-        live: is_live(id, live),
+        run: uri.run.clone(),
+        live: is_live(&uri.run, live),
+        uri,
         manifest,
         last_error: None,
         next: None,

@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 use lakeward_catalog::{Create, LiveTable, Table, run_table};
-use lakeward_manifest::{Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, parameters};
+use lakeward_manifest::{
+    CommandLine, Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, parameters,
+};
 use lakeward_outcome::{Failure, Kind};
 use lakeward_store::{Manifests, Stored};
 use serde_json::Map;
@@ -92,6 +94,8 @@ pub(crate) async fn go_live(
                 let partitions = made.partitions;
                 let publication = publication(swap, &live, direction, &made);
                 record(swap, manifests, current, &publication).await?;
+                let replaced = publication.replaced.as_ref().map(RunId::as_str);
+                tracing::info!(table = %swap.table, replaced, "published");
                 return Ok(Outcome::Changed { publication, partitions });
             }
             Change::Overtaken => {
@@ -142,6 +146,7 @@ async fn was_live(
         return Ok(Outcome::WouldChange { replaced, partitions: PartitionCounts::default() });
     }
     let known = current.manifest.phase == Phase::Published && live.state.published_at.is_none();
+    tracing::info!(table = %swap.table, "the live table shows the run already: nothing to publish");
     if !known {
         let publication = Publication {
             at: live.state.published_at.unwrap_or_else(|| swap.context.now()),
@@ -177,7 +182,6 @@ async fn record(
     let publish =
         |manifest: Manifest| manifest.publish(publication.clone(), view.clone(), swap.context.stamp());
     manifests.change(current, publish).await?;
-    tracing::info!(table = %swap.table, replaced = publication.replaced.as_ref().map(RunId::as_str), "published");
     Ok(())
 }
 
@@ -225,10 +229,10 @@ async fn record_predecessor(swap: &Swap<'_>, manifests: &Manifests, live: &LiveT
 fn superseded(swap: &Swap<'_>, by: &RunId) -> Failure {
     let (run, table) = (swap.run_id(), swap.table);
     let message = if by == run {
-        format!(
-            "run {run} was live in {table} and another has replaced it: {} --to {run} publishes it again",
-            Step::Swap.binary()
-        )
+        let again = swap.context.command(CommandLine::roll_back(&swap.run.manifest.uri()));
+        let again =
+            again.map_or_else(|| format!("{} --to {run}", Step::Swap.binary()), |line| line.to_string());
+        format!("run {run} was live in {table} and another has replaced it: {again} publishes it again")
     } else {
         format!("run {run} is older than run {by}, which is or was live in {table}: start a new run")
     };
@@ -237,8 +241,9 @@ fn superseded(swap: &Swap<'_>, by: &RunId) -> Failure {
 
 fn rival_is_swapping(swap: &Swap<'_>, rival: &RunId, until: Timestamp) -> Failure {
     let message = format!(
-        "run {rival} is going live in {}: run again when it has, or after {until}, when its lease runs out",
-        swap.table
+        "run {rival} is going live in {}: run again when it has, or after {until}, when its lease runs out; should its \
+         swap have died, lakeward-status {} tells how to finish it at once",
+        swap.table, swap.run.manifest.table.root
     );
     Failure::new(Kind::Transient, message)
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use lakeward_manifest::{DataFile, Sealed};
-use lakeward_outcome::{Failure, Kind};
-use lakeward_store::{Crc64, ListedObject, ObjectInfo, Prefix, Store, StoreError};
+use lakeward_manifest::{DataFile, Prefix, Sealed};
+use lakeward_outcome::Failure;
+use lakeward_store::{Crc64, ListedObject, ObjectInfo, Store, StoreError};
 
 use crate::footer::{self, Footer};
 use crate::schema;
@@ -21,7 +21,7 @@ pub(crate) async fn compare(
     concurrency: usize,
     done: impl Fn(),
 ) -> Result<Vec<String>, Failure> {
-    let listed = store.list(&prefix(run)?).await?;
+    let listed = store.list(&prefix(run)).await?;
     let files: BTreeMap<String, &DataFile> =
         run.written.files.iter().map(|file| (run.key(file), file)).collect();
 
@@ -38,9 +38,8 @@ pub(crate) async fn compare(
 }
 
 /// Where the files of the attempt lie, and nothing else.
-pub(crate) fn prefix(run: &Sealed<'_>) -> Result<Prefix, Failure> {
-    let prefix = run.manifest.table.root.attempt_prefix(&run.manifest.run.id, &run.written.attempt);
-    prefix.parse().map_err(|error| Failure::from_error(Kind::Unexpected, error))
+pub(crate) fn prefix(run: &Sealed<'_>) -> Prefix {
+    run.manifest.table.root.attempt_prefix(&run.manifest.run.id, &run.written.attempt)
 }
 
 /// Whether the manifest agrees with itself.
@@ -144,6 +143,8 @@ async fn computed(store: &Store, key: &str, size: u64) -> Result<Crc64, StoreErr
 
 #[cfg(test)]
 mod tests {
+    use lakeward_outcome::Kind;
+
     use super::*;
     use crate::testing::{Lake, lake};
 

@@ -109,7 +109,7 @@ impl Pair<'_> {
     /// A HEAD in a bucket that does not exist looks like a missing object, and a wrong `--replica` must not reject
     /// the run: a listing tells them apart.
     async fn require_bucket(&self, run: &Sealed<'_>) -> Result<(), Failure> {
-        pin!(self.replica.list_pages(&prefix(run)?)).try_next().await?;
+        pin!(self.replica.list_pages(&prefix(run))).try_next().await?;
         Ok(())
     }
 

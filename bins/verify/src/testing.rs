@@ -61,7 +61,7 @@ pub(crate) fn lake(sql: &str, partition_by: &[&str]) -> Lake {
     }
     let written = Written {
         at: Timestamp::UNIX_EPOCH,
-        location: root.uri(&prefix),
+        location: root.uri(prefix.as_str()),
         rows: files.iter().map(|file| file.rows).sum(),
         bytes: files.iter().map(|file| file.bytes).sum(),
         columns: columns(&plan, false),

@@ -140,7 +140,7 @@ pub struct TargetArgs {
 #[command(next_help_heading = "Run")]
 pub struct RunArgs {
     /// The run timestamp, RFC 3339. The same for every retry of a run [default: now]
-    #[arg(long, value_name = "TIME", env = "LAKEWARD_RUN_TS")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "LAKEWARD_RUN_TS")]
     pub run_ts: Option<Timestamp>,
 
     /// The orchestrator's own id of the run, such as Airflow's run_id
@@ -159,6 +159,12 @@ pub struct UploadArgs {
     /// Parts uploaded at once; each takes a part's size of memory
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=256), env = "LAKEWARD_UPLOADS")]
     pub uploads: u16,
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error| {
+        format!("{error}; expected date, time and offset from UTC, such as 2026-05-19T06:00:00Z")
+    })
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {

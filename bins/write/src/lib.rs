@@ -96,7 +96,7 @@ impl Write<'_> {
         let scratch = Scratch::new(&engine.scratch_parent(), attempt.as_str())?;
         let prepared = inputs::prepare(aws, job, engine, upload.memory(), &scratch, context).await?;
         let columns = Columns::of(&prepared.plan, job)?;
-        preflight::check_live_table(&lake.catalog, job, &columns.partition).await?;
+        preflight::check_live_table(&lake.catalog, job, &columns.partition, context.now()).await?;
 
         let claimed = match claim::claim(manifests, job, attempt, context).await? {
             Claimed::Mine(claimed) => claimed,

@@ -1,11 +1,15 @@
 //! What the run needs, checked before anything costly: conditional writes, the Glue database, a root that is this
 //! table's own, a live table that the run can be published to.
 
+use jiff::Timestamp;
 use lakeward_catalog::{Catalog, CatalogError, LiveTable, Table, TableName};
 use lakeward_lake::Lake;
-use lakeward_manifest::{AttemptId, Column, GlueName, ManifestUri, RunId, TableRoot, parameters};
-use lakeward_outcome::{Classify, Failure, Kind, ResultExt};
-use lakeward_store::{ManifestError, Manifests, Prefix, Stored, probe_conditional_writes};
+use lakeward_manifest::{
+    AttemptId, Column, Direction, GlueName, ManifestUri, Prefix, RunId, SwapDecision, TableRoot, decide_swap,
+    parameters,
+};
+use lakeward_outcome::{Classify, Failure, Kind};
+use lakeward_store::{ManifestError, Manifests, Stored, probe_conditional_writes};
 
 use crate::job::Job;
 
@@ -16,6 +20,24 @@ enum Occupied {
     OtherTable { root: TableRoot, owner: GlueName, manifest: ManifestUri },
     #[error("{root} overlaps glue table {table} at {location}: readers of one would see files of the other")]
     Overlap { root: TableRoot, table: TableName, location: String },
+}
+
+/// A run that could never go live.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "run {run} could never go live: run {by} is not older, and is or was live in {table}; give a later --run-ts, or \
+     another --run-key"
+)]
+struct Superseded {
+    run: RunId,
+    by: RunId,
+    table: TableName,
+}
+
+impl Classify for Superseded {
+    fn kind(&self) -> Kind {
+        Kind::Fenced
+    }
 }
 
 impl Classify for Occupied {
@@ -32,16 +54,24 @@ pub(crate) async fn check(lake: &Lake, job: &Job, attempt: &AttemptId) -> Result
         return Err(CatalogError::NoSuchDatabase { database: glue.database().to_owned() }.into());
     }
     check_overlap(catalog, job).await?;
-    let runs: Prefix =
-        job.table.root.runs_prefix().parse().or_fail(Kind::Unexpected, || "the table's root".to_owned())?;
+    let runs = job.table.root.runs_prefix();
     check_owner(manifests, job, &runs).await?;
     Ok(probe_conditional_writes(manifests.store(), &runs, attempt.as_str()).await?)
 }
 
-/// Checks that the live table, if there is one, can show a run with these partition keys.
-pub(crate) async fn check_live_table(catalog: &Catalog, job: &Job, keys: &[Column]) -> Result<(), Failure> {
+/// Checks that the live table, if there is one, can show this run, with these partition keys.
+pub(crate) async fn check_live_table(
+    catalog: &Catalog,
+    job: &Job,
+    keys: &[Column],
+    now: Timestamp,
+) -> Result<(), Failure> {
     let name = TableName::from(&job.table.glue);
     let live = LiveTable::read(catalog, &name).await?;
+    let run = &job.run.id;
+    if let SwapDecision::Superseded { by } = decide_swap(&live.state, run, Direction::Forward, now) {
+        return Err(Superseded { run: run.clone(), by, table: name }.into());
+    }
     live.check_may_show(keys, true)?;
     if live.is_foreign() {
         tracing::warn!(table = %name, "the live table was not made by lakeward: lakeward-swap will need --adopt");

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use lakeward_cli::{Bar, Context, Unit};
 use lakeward_engine::{ExportOptions, ExportedFile, Growing};
-use lakeward_manifest::{AttemptId, DataFile, LONGEST_KEY, PartitionValue};
+use lakeward_manifest::{AttemptId, DataFile, LONGEST_KEY, PartitionValue, Prefix};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_session::{blocking, stop};
-use lakeward_store::{Contents, Manifests, ObjectId, Prefix, Upload, UploadLimits, Uploaded, Uploads};
+use lakeward_store::{Contents, Manifests, ObjectId, Upload, UploadLimits, Uploaded, Uploads};
 use serde_json::Map;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -84,7 +84,6 @@ pub(crate) async fn undo(manifests: &Manifests, job: &Job, attempt: &AttemptId) 
     let caller = manifests.store().caller().for_cleanup();
     let store = manifests.store().with_caller(caller);
     let removed = async {
-        let prefix: Prefix = prefix.parse().map_err(|error| Failure::from_error(Kind::Unexpected, error))?;
         let objects = store.list(&prefix).await?;
         let ids = objects.into_iter().map(|object| ObjectId { key: object.key, version_id: None }).collect();
         store.delete_many(ids).await.map_err(Failure::from)
@@ -95,13 +94,13 @@ pub(crate) async fn undo(manifests: &Manifests, job: &Job, attempt: &AttemptId) 
     }
 }
 
-fn export_options(job: &Job, scratch: &Scratch, prefix: &str) -> ExportOptions {
+fn export_options(job: &Job, scratch: &Scratch, prefix: &Prefix) -> ExportOptions {
     ExportOptions {
         directory: scratch.files(),
         compression: job.table.compression.clone(),
         row_group_size: job.table.row_group_size,
         target_file_size: job.table.target_file_size,
-        longest_path: LONGEST_KEY.saturating_sub(prefix.len()),
+        longest_path: LONGEST_KEY.saturating_sub(prefix.as_str().len()),
     }
 }
 
@@ -159,7 +158,7 @@ enum Query {
 /// The files on their way to S3: one task each, told by a channel how far its file has grown.
 struct Outbox {
     directory: PathBuf,
-    prefix: String,
+    prefix: Prefix,
     uploads: Uploads,
     extents: HashMap<String, watch::Sender<Extent>>,
     tasks: JoinSet<Result<(String, Uploaded), Failure>>,
@@ -168,7 +167,7 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn new(directory: PathBuf, prefix: String, uploads: Uploads, bar: Bar) -> Self {
+    fn new(directory: PathBuf, prefix: Prefix, uploads: Uploads, bar: Bar) -> Self {
         Self {
             directory,
             prefix,
@@ -213,7 +212,7 @@ impl Outbox {
             Failure::from_error(kind, error).context(doing)
         })?;
         let contents = Contents { content_type: PARQUET.to_owned(), ..Contents::default() };
-        let upload = self.uploads.begin(format!("{}{relative_path}", self.prefix), file, contents);
+        let upload = self.uploads.begin(self.prefix.key(&relative_path), file, contents);
         let (sender, receiver) = watch::channel(extent);
         self.extents.insert(relative_path.clone(), sender);
         self.tasks.spawn(send_while_growing(upload, receiver, path, relative_path));

@@ -153,6 +153,11 @@ impl<P: Program> Context<P> {
         self.identity.set(field, value.to_string());
     }
 
+    /// What log lines and failures say of this execution.
+    pub(crate) const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// A progress bar, shown on a terminal only.
     pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Bar {
         Bar::new(what, total, unit)

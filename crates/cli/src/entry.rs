@@ -16,7 +16,7 @@ use crate::args::{RESULT_PATH, ReaderArgs, StepArgs};
 use crate::clock::System;
 use crate::context::Context;
 use crate::given::Given;
-use crate::logs;
+use crate::logs::{self, Identity};
 use crate::program::Program;
 use crate::report::{self, Report};
 
@@ -73,7 +73,7 @@ where
         tracing::error!(kind = failure.kind().name(), next = failure.next(), "{failure}");
     }
     let shown = outcome.as_ref().ok().zip(text).map(|(result, text)| text(result));
-    let report = Report::new(program.name(), &outcome);
+    let report = Report::new(program.name(), &outcome, context.identity());
     let delivered = report.deliver(common.result_path.as_deref(), shown.as_deref());
     if let Err(failure) = &delivered {
         tracing::error!(kind = failure.kind().name(), "{failure}");
@@ -96,7 +96,7 @@ fn help_or_usage(name: &'static str, error: &clap::Error) -> ExitCode {
     let path =
         report::path_in(std::env::args_os()).or_else(|| std::env::var_os(RESULT_PATH).map(PathBuf::from));
     // What is wrong with the command line is told already.
-    let _ = Report::new(name, &outcome).deliver(path.as_deref(), None);
+    let _ = Report::new(name, &outcome, &Identity::default()).deliver(path.as_deref(), None);
     ExitCode::from(Kind::Usage.exit_code())
 }
 

@@ -27,6 +27,10 @@ impl Identity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(field, value);
     }
 
+    pub(crate) fn get(&self, field: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(field).cloned()
+    }
+
     fn snapshot(&self) -> BTreeMap<&'static str, String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

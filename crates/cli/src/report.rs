@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use serde::Serialize;
 
+use crate::logs::Identity;
+
 /// The result of an execution, as stdout and `--result-path` have it.
 ///
 /// `{"step":"swap","status":"done",...}` with the step's own fields, or
-/// `{"step":"swap","status":"failed","kind":"transient","exit_code":10,"error":"...","next":"lakeward-swap ..."}`.
+/// `{"step":"swap","status":"failed","run":"...","table":"...","kind":"transient","exit_code":10,"error":"...",
+/// "next":"lakeward-swap ..."}`.
 #[derive(Debug, Serialize)]
 pub struct Report<'r, R> {
     step: &'static str,
@@ -24,6 +27,10 @@ pub struct Report<'r, R> {
 enum Body<'r, R> {
     Done(&'r R),
     Failed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        table: Option<String>,
         kind: &'static str,
         exit_code: u8,
         error: String,
@@ -33,12 +40,14 @@ enum Body<'r, R> {
 }
 
 impl<'r, R: Serialize> Report<'r, R> {
-    pub(crate) fn new(step: &'static str, outcome: &'r Result<R, Failure>) -> Self {
+    pub(crate) fn new(step: &'static str, outcome: &'r Result<R, Failure>, identity: &Identity) -> Self {
         match outcome {
             Ok(result) => Self { step, status: "done", body: Body::Done(result) },
             Err(failure) => {
                 let kind = failure.kind();
                 let body = Body::Failed {
+                    run: identity.get("run"),
+                    table: identity.get("table"),
                     kind: kind.name(),
                     exit_code: kind.exit_code(),
                     error: failure.message(),
@@ -106,7 +115,7 @@ mod tests {
     #[test]
     fn a_result_is_one_object_with_the_steps_own_fields() {
         let outcome = Ok(Swapped { run: "2026-05-19-060000" });
-        let line = serde_json::to_string(&Report::new("swap", &outcome)).unwrap();
+        let line = serde_json::to_string(&Report::new("swap", &outcome, &Identity::default())).unwrap();
         assert_eq!(line, r#"{"step":"swap","status":"done","run":"2026-05-19-060000"}"#);
     }
 
@@ -127,10 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_its_kind_and_exit_code() {
+    fn a_failure_says_its_run_its_kind_and_its_exit_code() {
         let outcome: Result<Swapped, _> = Err(Failure::new(Kind::Fenced, "run b has taken over"));
-        let line = serde_json::to_string(&Report::new("swap", &outcome)).unwrap();
-        let expected = r#"{"step":"swap","status":"failed","kind":"fenced","exit_code":11,"error":"run b has taken over"}"#;
+        let identity = Identity::default();
+        identity.set("run", "a".to_owned());
+        let line = serde_json::to_string(&Report::new("swap", &outcome, &identity)).unwrap();
+        let expected = r#"{"step":"swap","status":"failed","run":"a","kind":"fenced","exit_code":11,"error":"run b has taken over"}"#;
         assert_eq!(line, expected);
     }
 
@@ -138,7 +149,7 @@ mod tests {
     fn a_failure_names_the_command_that_goes_on() {
         let failure = Failure::new(Kind::Transient, "throttled").with_next(Some("lakeward-swap URI"));
         let outcome: Result<Swapped, _> = Err(failure.context("swapping"));
-        let line = serde_json::to_string(&Report::new("swap", &outcome)).unwrap();
+        let line = serde_json::to_string(&Report::new("swap", &outcome, &Identity::default())).unwrap();
         assert!(line.ends_with(r#""error":"swapping: throttled","next":"lakeward-swap URI"}"#), "{line}");
     }
 }

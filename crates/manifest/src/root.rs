@@ -13,6 +13,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptId, RunId};
+use crate::prefix::Prefix;
 
 const RUNS: &str = "_runs";
 const WRITES: &str = "_writes";
@@ -77,43 +78,43 @@ impl TableRoot {
     }
 
     /// `<prefix>_runs/`: one folder for each run's manifest.
-    pub fn runs_prefix(&self) -> String {
-        format!("{}{RUNS}/", self.prefix)
+    pub fn runs_prefix(&self) -> Prefix {
+        Prefix::closed(format!("{}{RUNS}/", self.prefix))
     }
 
     /// `<prefix>_writes/`: one folder for each run's attempts.
-    pub fn writes_prefix(&self) -> String {
-        format!("{}{WRITES}/", self.prefix)
+    pub fn writes_prefix(&self) -> Prefix {
+        Prefix::closed(format!("{}{WRITES}/", self.prefix))
     }
 
     /// The prefix of a run's documents: its manifest and the note of its last failure.
-    pub fn run_prefix(&self, run: &RunId) -> String {
-        format!("{}{run}/", self.runs_prefix())
+    pub fn run_prefix(&self, run: &RunId) -> Prefix {
+        Prefix::closed(format!("{}{run}/", self.runs_prefix()))
     }
 
     /// The key of a run's manifest.
     pub fn manifest_key(&self, run: &RunId) -> String {
-        format!("{}{MANIFEST}", self.run_prefix(run))
+        self.run_prefix(run).key(MANIFEST)
     }
 
     /// The key of the note of a run's last failure.
     pub fn failure_key(&self, run: &RunId) -> String {
-        format!("{}{FAILURE}", self.run_prefix(run))
+        self.run_prefix(run).key(FAILURE)
     }
 
     /// The prefix of all attempts of a run.
-    pub fn run_writes_prefix(&self, run: &RunId) -> String {
-        format!("{}{run}/", self.writes_prefix())
+    pub fn run_writes_prefix(&self, run: &RunId) -> Prefix {
+        Prefix::closed(format!("{}{run}/", self.writes_prefix()))
     }
 
     /// The prefix of one attempt's files: a version's Location, as a key.
-    pub fn attempt_prefix(&self, run: &RunId, attempt: &AttemptId) -> String {
-        format!("{}{attempt}/", self.run_writes_prefix(run))
+    pub fn attempt_prefix(&self, run: &RunId, attempt: &AttemptId) -> Prefix {
+        Prefix::closed(format!("{}{attempt}/", self.run_writes_prefix(run)))
     }
 
     /// The Location of one attempt's files: `s3://.../<attempt>/`.
     pub fn location(&self, run: &RunId, attempt: &AttemptId) -> String {
-        self.uri(&self.attempt_prefix(run, attempt))
+        self.uri(self.attempt_prefix(run, attempt).as_str())
     }
 
     /// The URI of a key in this root's bucket.
@@ -134,7 +135,7 @@ impl TableRoot {
 
     /// The run and attempt that own a key under `_writes/`, if it has that shape.
     pub fn attempt_of_key(&self, key: &str) -> Option<(RunId, AttemptId)> {
-        let mut parts = key.strip_prefix(&self.writes_prefix())?.split('/');
+        let mut parts = key.strip_prefix(self.writes_prefix().as_str())?.split('/');
         Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     }
 
@@ -149,7 +150,7 @@ impl TableRoot {
     }
 
     fn run_of_document(&self, key: &str, document: &str) -> Option<RunId> {
-        let (run, name) = key.strip_prefix(&self.runs_prefix())?.split_once('/')?;
+        let (run, name) = key.strip_prefix(self.runs_prefix().as_str())?.split_once('/')?;
         if name == document { run.parse().ok() } else { None }
     }
 }

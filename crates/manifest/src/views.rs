@@ -46,7 +46,7 @@ impl<'m> Sealed<'m> {
     /// The S3 key of a file.
     pub fn key(&self, file: &DataFile) -> String {
         let root = &self.manifest.table.root;
-        format!("{}{}", root.attempt_prefix(&self.manifest.run.id, &self.written.attempt), file.path)
+        root.attempt_prefix(&self.manifest.run.id, &self.written.attempt).key(&file.path)
     }
 }
 

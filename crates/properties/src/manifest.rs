@@ -49,7 +49,7 @@ fn unknown_fields_survive(written: &[u8], uri: &ManifestUri) {
 
 fn files_stay_inside(sealed: &Sealed<'_>) {
     let (table, run) = (&sealed.manifest.table, &sealed.manifest.run.id);
-    let folder = table.root.attempt_prefix(run, &sealed.written.attempt);
+    let folder = table.root.attempt_prefix(run, &sealed.written.attempt).to_string();
     assert_eq!(sealed.written.location, table.root.uri(&folder));
     for file in &sealed.written.files {
         let key = sealed.key(file);

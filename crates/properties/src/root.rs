@@ -39,8 +39,8 @@ pub(crate) fn own_prefix(root: &TableRoot) {
 
 fn keys_stay_inside(root: &TableRoot, run: &RunId) {
     let attempt = AttemptId::from_random(1);
-    let prefix = root.attempt_prefix(run, &attempt);
-    let keys = [root.manifest_key(run), root.run_writes_prefix(run), prefix.clone()];
+    let prefix = root.attempt_prefix(run, &attempt).to_string();
+    let keys = [root.manifest_key(run), root.run_writes_prefix(run).to_string(), prefix.clone()];
     for key in keys {
         assert!(key.starts_with(root.prefix()), "{key} lies outside {root}");
         assert!(!key.contains("//") && key.len() < 1024, "{key} is no key that every reader takes");

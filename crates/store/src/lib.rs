@@ -25,7 +25,7 @@ pub use listing::{ListedObject, ObjectVersion, PendingUpload};
 pub use manifests::{ManifestError, Manifests, Stored};
 pub use objects::{ObjectInfo, Replication, Tail};
 pub use probe::{is_probe, probe_conditional_writes};
-pub use types::{Crc64, ETag, NotACrc64, NotAPrefix, Prefix};
+pub use types::{Crc64, ETag, NotACrc64};
 pub use upload::{Contents, Upload, UploadLimits, Uploaded, Uploads};
 
 pub use bytes::Bytes;

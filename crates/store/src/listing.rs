@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::objects::{size, timestamp};
 use crate::operations::{ABORT_UPLOAD, LIST, LIST_UPLOADS, LIST_VERSIONS, Operation};
-use crate::{ETag, Prefix, Store, StoreError};
+use lakeward_manifest::Prefix;
+
+use crate::{ETag, Store, StoreError};
 
 /// An object as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

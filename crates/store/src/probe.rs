@@ -7,7 +7,9 @@ use bytes::Bytes;
 use lakeward_aws::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::{ETag, ObjectId, Prefix, Put, Store, StoreError};
+use lakeward_manifest::Prefix;
+
+use crate::{ETag, ObjectId, Put, Store, StoreError};
 
 /// The document that remembers the answer, in the table's folder of runs.
 const MARKER: &str = "capabilities.json";

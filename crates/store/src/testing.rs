@@ -2,7 +2,9 @@
 
 use lakeward_aws::testing::{Reply, Script, Seen, caller};
 
-use crate::{Prefix, Store, StoreOptions};
+use lakeward_manifest::Prefix;
+
+use crate::{Store, StoreOptions};
 
 /// A bucket whose every call goes to `script`.
 pub(crate) fn store(script: &Script) -> Store {

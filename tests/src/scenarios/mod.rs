@@ -74,6 +74,7 @@ macro_rules! for_each_scenario {
                 steps_out_of_order_are_refused,
                 a_newer_run_replaces_the_live_one,
                 an_older_run_is_refused,
+                a_write_that_could_never_go_live_is_refused_before_its_query_runs,
                 a_rollback_holds_until_a_newer_run,
                 a_dry_swap_changes_nothing;
             status:
@@ -105,6 +106,8 @@ macro_rules! for_each_scenario {
                 archived_table_versions_go,
                 a_dry_gc_changes_nothing,
                 nothing_is_deleted_without_a_live_table,
+                a_root_without_a_table_is_refused,
+                before_a_first_version_is_live_gc_has_nothing_to_say,
                 stale_uploads_and_fenced_attempts_go,
                 retired_objects_can_be_left_to_a_lifecycle_rule;
             manifests:

@@ -106,6 +106,19 @@ pub(crate) async fn an_older_run_is_refused(backend: &Backend) -> Result<()> {
     table.shows(&newer, "SELECT 2 AS a").await
 }
 
+pub(crate) async fn a_write_that_could_never_go_live_is_refused_before_its_query_runs(
+    backend: &Backend,
+) -> Result<()> {
+    let table = backend.table("older_write");
+    let newer = table.published(&table.write(DAYS[1], "SELECT 2 AS a")).await?;
+    let before = backend.keys(&table.prefix()).await?;
+    let costly = "SELECT count(*) AS a FROM range(1000000000000) r(i) WHERE i % 3 = 1";
+    let words = ["could never go live", newer.id.as_str(), "--run-ts"];
+    table.write(DAYS[0], costly).is_refused(Kind::Fenced, &words).await?;
+    ensure!(backend.keys(&table.prefix()).await? == before, "it was claimed");
+    table.shows(&newer, "SELECT 2 AS a").await
+}
+
 pub(crate) async fn a_rollback_holds_until_a_newer_run(backend: &Backend) -> Result<()> {
     for (name, flags) in [("rollback_plain", [].as_slice()), ("rollback_partitioned", &BY_DAY)] {
         let table = backend.table(name);

@@ -65,6 +65,7 @@ pub(crate) async fn status_names_the_command_that_continues_each_run(backend: &B
 
 pub(crate) async fn a_failing_step_prints_the_command_that_continues(backend: &Backend) -> Result<()> {
     let table = backend.table("failing_prints");
+    let older = table.verified(&table.write("2026-05-01T06:00:00Z", SQL)).await?;
     let run = Run::of(table.write(DAYS[0], SQL).succeeds().await?)?;
     let unreachable =
         |step: crate::step::Step| step.args(["--patience=1s"]).env("AWS_ENDPOINT_URL_GLUE", NOWHERE);
@@ -88,7 +89,6 @@ pub(crate) async fn a_failing_step_prints_the_command_that_continues(backend: &B
     let rejected = table.registered(&table.write(DAYS[1], SQL)).await?;
     let no_next = table.verify(&rejected).arg("--min-rows=101").run().await?.into_next(Kind::Rejected)?;
     ensure!(no_next.is_none(), "{no_next:?}");
-    let older = table.verified(&table.write("2026-05-01T06:00:00Z", SQL)).await?;
     let no_next = table.swap(&older).run().await?.into_next(Kind::Fenced)?;
     ensure!(no_next.is_none(), "{no_next:?}");
     let other = table.write(DAYS[0], "SELECT 2 AS a").run().await?.into_next(Kind::Usage)?;

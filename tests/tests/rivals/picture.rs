@@ -33,7 +33,7 @@ impl Picture {
     /// Looks at everything, by requests that no fault befalls.
     pub(crate) async fn of(world: &World) -> Result<Self> {
         let root = orders::root()?;
-        let runs = objects(world, &root.runs_prefix()).await?;
+        let runs = objects(world, root.runs_prefix().as_str()).await?;
         let mut manifests = BTreeMap::new();
         for run in runs.keys().filter_map(|key| root.run_of_manifest_key(key)) {
             let manifest = manifest(world, &run).await?;
@@ -42,7 +42,7 @@ impl Picture {
         let listed = world.s3().list_multipart_uploads().bucket(BUCKET).prefix(root.prefix()).send().await?;
         let uploads = listed.uploads().iter().filter_map(|upload| upload.key()).map(str::to_owned).collect();
         let documents = runs.into_keys().filter(|key| root.run_of_manifest_key(key).is_none()).collect();
-        let files = objects(world, &root.writes_prefix()).await?;
+        let files = objects(world, root.writes_prefix().as_str()).await?;
         Ok(Self { manifests, files, uploads, documents, tables: tables(world).await? })
     }
 
@@ -144,7 +144,7 @@ impl Picture {
         let there: BTreeMap<String, u64> = self
             .files
             .iter()
-            .filter(|(key, _)| key.starts_with(&prefix))
+            .filter(|(key, _)| key.starts_with(prefix.as_str()))
             .map(|(key, bytes)| (key.clone(), *bytes))
             .collect();
         ensure!(wanted == there, "run {} names {wanted:?} and has {there:?}", manifest.run.id);
@@ -222,7 +222,7 @@ impl Picture {
         self.everything_belongs(&[])?;
         let live = self.live_run()?;
         let prefix = orders::root()?.run_writes_prefix(live);
-        let orphans: Vec<_> = self.files.keys().filter(|key| !key.starts_with(&prefix)).collect();
+        let orphans: Vec<_> = self.files.keys().filter(|key| !key.starts_with(prefix.as_str())).collect();
         ensure!(orphans.is_empty(), "left behind: {orphans:?}");
         let own: BTreeSet<_> = self.files.keys().collect();
         let named = &self.manifests[live].sealed()?.written.files;

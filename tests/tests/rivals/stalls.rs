@@ -147,7 +147,7 @@ fn attempts_of(world: &World, caller: &str) -> Result<BTreeSet<String>> {
     let attempts = own.filter_map(|entry| {
         let (run, attempt) =
             root.attempt_of_key(entry.call.resource.strip_prefix(BUCKET)?.strip_prefix('/')?)?;
-        Some(root.attempt_prefix(&run, &attempt))
+        Some(root.attempt_prefix(&run, &attempt).to_string())
     });
     Ok(attempts.collect())
 }

@@ -41,6 +41,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     );
     let serve = workspace.executable("lakeward-local");
     show::command(&serve.display().to_string(), &["--dir", &format!("{FOLDER}/lake")]);
+    println!("It prints the AWS_ variables by which steps and readers in another shell find it.");
     println!("\nAll of this took {:.1} s.", start.elapsed().as_secs_f64());
     Ok(())
 }

@@ -94,12 +94,14 @@ fn swap(result: &Value) -> Vec<String> {
 fn gc(result: &Value) -> Vec<String> {
     let (plan, done) = (&result["plan"], &result["done"]);
     if done.is_object() {
+        // An abandonment tells no bytes.
+        let freed = result["bytes"].as_u64().map(|_| format!(", {}", bytes(&result["bytes"])));
         let objects = count(&done["objects_deleted"], "object");
         let tables = count(&done["staged_tables_dropped"], "staged table");
         let runs = count(&done["runs_retired"], "run");
         return vec![format!(
-            "{runs} retired: {objects} deleted, {}; {tables} dropped",
-            bytes(&result["bytes"])
+            "{runs} retired: {objects} deleted{}; {tables} dropped",
+            freed.unwrap_or_default()
         )];
     }
     let mut lines = vec![format!("the plan frees {}", bytes(&result["bytes"]))];

@@ -99,12 +99,21 @@ impl<'a> Stage<'a> {
 
     /// What a reader prints who knows nothing of Lakeward.
     pub(crate) fn reads(&self, arguments: &[&str]) -> Result<String> {
-        show::command(READER, arguments);
+        self.prints(READER, arguments)
+    }
+
+    /// What `lakeward-status` tells.
+    pub(crate) fn status(&self, root: &str) -> Result<String> {
+        self.prints("lakeward-status", &[root])
+    }
+
+    fn prints(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        show::command(program, arguments);
         let output =
-            self.command(READER, arguments)?.output().with_context(|| format!("cannot run {READER}"))?;
-        ensure!(output.status.success(), "{READER} failed: {}; see {}", output.status, self.log.display());
+            self.command(program, arguments)?.output().with_context(|| format!("cannot run {program}"))?;
+        ensure!(output.status.success(), "{program} failed: {}; see {}", output.status, self.log.display());
         let text =
-            String::from_utf8(output.stdout).with_context(|| format!("{READER} did not write UTF-8"))?;
+            String::from_utf8(output.stdout).with_context(|| format!("{program} did not write UTF-8"))?;
         text.lines().for_each(|line| println!("  {line}"));
         Ok(text)
     }
