@@ -11,7 +11,7 @@ use lakeward_store::{ManifestError, Stored};
 use serde::Serialize;
 
 use crate::execute::{Done, Executor, is_announced, retiring};
-use crate::inventory::{GlueState, StagedTable};
+use crate::inventory::GlueState;
 
 /// Why the run ended, as its manifest says.
 const REASON: &str = "abandoned by lakeward-gc --abandon";
@@ -86,11 +86,10 @@ impl Executor<'_> {
             return Ok(abandoned(uri, None, None, done));
         };
         let was = found.manifest.phase;
-        let (ended, staged) = self.end(found).await?;
-        for table in staged.iter().filter(|staged| staged.run == uri.run) {
-            let name = TableName::new(ended.manifest.table.glue.database(), &table.name);
-            done.staged_tables_dropped += u64::from(self.catalog.delete_table(&name).await?);
-        }
+        let ended = self.end(found).await?;
+        // By its name, and only now: a register that was overtaken may have made it after Glue was read.
+        let staged = TableName::from(&ended.manifest.table.glue.staged(&uri.run));
+        done.staged_tables_dropped += u64::from(self.catalog.delete_table(&staged).await?);
         self.abort_all_uploads(&uri.run, &mut done).await?;
         let left = self.delete_run(ended, &mut done).await?;
         if let Some(failure) = done.refused() {
@@ -102,8 +101,8 @@ impl Executor<'_> {
     }
 
     /// Makes sure that the run can never go live, and that nobody can be reading it. Gives its manifest, in which its
-    /// deletion has begun, and the table's staged tables.
-    async fn end(&self, found: Stored) -> Result<(Stored, Vec<StagedTable>), Failure> {
+    /// deletion has begun.
+    async fn end(&self, found: Stored) -> Result<Stored, Failure> {
         let mut waits = self.manifests.store().caller().backoff();
         let mut current = found;
         loop {
@@ -116,15 +115,14 @@ impl Executor<'_> {
                 self.fence(&TableName::from(&manifest.table.glue)).await?;
             }
             let root = self.manifests.root();
-            let (glue, staged) =
-                GlueState::read(self.catalog, self.databases, root, &manifest.table.glue).await?;
+            let (glue, _) = GlueState::read(self.catalog, self.databases, root, &manifest.table.glue).await?;
             check_unreachable(manifest, &glue)?;
             let ending = retiring(manifest.clone(), REASON, &self.context.stamp())?;
             if ending == *manifest {
-                return Ok((current, staged));
+                return Ok(current);
             }
             if let Some(ended) = self.manifests.replace(etag, ending).await? {
-                return Ok((ended, staged));
+                return Ok(ended);
             }
             tracing::info!("the run was changed meanwhile: looking again");
             let run = uri.run.clone();
