@@ -43,7 +43,7 @@ enum Limit {
 }
 
 /// The binaries, by their names without the common part.
-const NAMES: [&str; 6] = ["write", "register", "verify", "swap", "gc", "status"];
+pub const NAMES: [&str; 6] = ["write", "register", "verify", "swap", "gc", "status"];
 
 impl Step {
     /// The step `name`, such as `write`, with `folder` as its home, working and temporary folder.
@@ -190,7 +190,10 @@ pub(crate) fn programs() -> Result<PathBuf> {
 }
 
 /// The binary of a step.
-fn program(name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// It was not built.
+pub fn program(name: &str) -> Result<PathBuf> {
     let program = programs()?.join(format!("lakeward-{name}"));
     ensure!(program.is_file(), "{} is missing: build the workspace first (cargo build)", program.display());
     Ok(program)

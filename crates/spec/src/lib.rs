@@ -220,6 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_write_explains_every_field() {
+        let page = std::fs::read_to_string("../../docs/steps/write.md").unwrap();
+        let error = parse("no_such_field: 1\n").unwrap_err().to_string();
+        let (_, known) = error.split_once("expected one of ").unwrap();
+        let fields: Vec<&str> = known.split(" at ").next().unwrap().split(", ").collect();
+        assert!(fields.len() > 10 && fields.contains(&"sort_by"), "{error}");
+        for field in fields {
+            assert!(page.contains(&format!("\n| `{field}` |")), "docs/steps/write.md lacks {field}");
+        }
+    }
+
+    #[test]
     fn an_empty_spec_is_no_error_as_flags_may_say_everything() {
         assert_eq!(parse("{}").unwrap(), SpecFile::default());
     }
