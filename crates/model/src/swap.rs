@@ -1,5 +1,7 @@
 //! `lakeward-swap`, one request at a time.
 
+mod moving;
+
 use std::collections::BTreeSet;
 
 use lakeward_manifest::{
@@ -11,9 +13,6 @@ use crate::lake::{Lake, RunNo, Table, Value};
 use crate::model::{Answer, End, Guard, Rules};
 use crate::named::Named;
 use crate::scene::{self, LEASE, id, now, number, partitions_of, published_at};
-
-/// How often partitions that somebody else changed meanwhile are put right before the swap gives up.
-const ROUNDS: u8 = 3;
 
 /// A swap that runs, or has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -366,55 +365,6 @@ impl Swap {
         let newer = lake.was_live.range(self.run + 1..).next().is_some();
         lake.went_back |= self.direction == Way::Forward && newer;
         lake.was_live.insert(self.run);
-    }
-
-    /// What the next batch does.
-    pub(crate) fn next_batch(&self) -> Option<Batch> {
-        self.plan.first().map(|(batch, _)| *batch)
-    }
-
-    fn list(&mut self, lake: &Lake) -> Pc {
-        let (wanted, there) = (partitions_of(self.run), &lake.partitions);
-        let puts = wanted.iter().filter_map(|(value, run)| match there.get(value) {
-            None => Some((Batch::Create, *value)),
-            Some(shown) => (shown != run).then_some((Batch::Update, *value)),
-        });
-        let gone = there.keys().filter(|value| !wanted.contains_key(value));
-        self.plan = puts.chain(gone.map(|value| (Batch::Delete, *value))).collect();
-        if self.plan.is_empty() { Pc::ReadToRelease } else { Pc::CheckHeld }
-    }
-
-    /// One partition of those that one look at the table covers: batches of one kind.
-    fn move_one(&mut self, lake: &mut Lake, answer: Answer) -> Pc {
-        let Some((batch, value)) = self.plan.first().copied() else { return Pc::ListAgain };
-        let refused = lake.partitions.contains_key(&value) == (batch == Batch::Create);
-        match batch {
-            Batch::Update | Batch::Create if !refused => drop(lake.partitions.insert(value, self.run)),
-            Batch::Delete => drop(lake.partitions.remove(&value)),
-            Batch::Update | Batch::Create => {}
-        }
-        if answer == Answer::Lost {
-            // It is sent again, without another look at the table.
-            return Pc::Move;
-        }
-        self.plan.pop_first();
-        if refused {
-            // Nothing is deleted before everything else is as it should be.
-            self.plan.retain(|(batch, _)| *batch != Batch::Delete);
-        }
-        match self.next_batch() {
-            None => Pc::ListAgain,
-            Some(next) if next == batch => Pc::Move,
-            Some(_) => Pc::CheckHeld,
-        }
-    }
-
-    fn list_again(&mut self, lake: &Lake) -> Pc {
-        self.rounds += 1;
-        match self.list(lake) {
-            Pc::CheckHeld if self.rounds == ROUNDS => Pc::Ended(End::Transient),
-            pc => pc,
-        }
     }
 
     fn read_to_release(&mut self, lake: &Lake) -> Pc {

@@ -192,15 +192,11 @@ async fn a_tombstone_keeps_a_zombie_from_coming_back() -> Result<()> {
         let seal = Rule::new(When::Before, Effect::Pause).operation("PutObject").containing("manifest.json");
         let fault = world.faults().set(seal.nth(2));
         let retired = async {
-            fault.reached().await;
             world.clock().advance(Duration::from_hours(25));
-            let collected = world.succeeds(&Orders::gc()).await;
-            fault.release();
-            collected
+            world.succeeds(&Orders::gc()).await
         };
-        let write = table.write(1);
-        let (write, retired) = tokio::join!(world.run(&write), retired);
-        ensure!(retired?["done"]["runs_retired"] == 1, "the run of the zombie was not retired");
+        let (write, retired) = world.run_meanwhile(&table.write(1), &fault, retired).await?;
+        ensure!(retired["done"]["runs_retired"] == 1, "the run of the zombie was not retired: {retired}");
         for step in table.publish(1) {
             let failure = world.run(&step).await?.err().context("it came back")?;
             ensure!(
@@ -208,7 +204,7 @@ async fn a_tombstone_keeps_a_zombie_from_coming_back() -> Result<()> {
                 "{failure:?}"
             );
         }
-        let failure = write?.err().context("the zombie has sealed its run")?;
+        let failure = write.err().context("the zombie has sealed its run")?;
         ensure!(failure.kind() == Kind::Fenced, "{failure:?}");
         let left = Contents::of(&world).await?;
         ensure!(left.files.keys().all(|key| key.starts_with(&Orders::writes(0))), "{left:?}");

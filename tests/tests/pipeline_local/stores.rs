@@ -5,6 +5,7 @@ use aws_sdk_s3::types::{ObjectLockLegalHold, ObjectLockLegalHoldStatus};
 use lakeward_local::{Effect, Rule, Service, When};
 use lakeward_outcome::Kind;
 use lakeward_tests::lake::Lake;
+use lakeward_tests::step::Step;
 use lakeward_tests::table::{DAYS, NO_GRACE, Run, Table};
 
 const SQL: &str = "SELECT i AS id, i % 4 AS part FROM range(100) t(i)";
@@ -38,6 +39,11 @@ async fn an_answer_that_is_lost_is_settled_by_reading_back() -> Result<()> {
     Ok(())
 }
 
+/// A new run's write, and all that there is to do for a verified one.
+fn every_step(table: &Table<'_>, run: &Run) -> [Step; 5] {
+    [table.write(DAYS[1], SQL), table.register(run), table.verify(run), table.swap(run), table.gc()]
+}
+
 fn denied() -> Effect {
     Effect::Refuse { status: 403, code: "AccessDenied".to_owned() }
 }
@@ -65,9 +71,7 @@ async fn a_wrong_secret_is_refused_by_every_step() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");
     let run = table.verified(&table.write(DAYS[0], SQL)).await?;
-    let steps =
-        [table.write(DAYS[1], SQL), table.register(&run), table.verify(&run), table.swap(&run), table.gc()];
-    for step in steps {
+    for step in every_step(&table, &run) {
         let step = step.env("AWS_SECRET_ACCESS_KEY", "not the secret");
         step.is_refused(Kind::Configuration, &["SignatureDoesNotMatch"]).await?;
     }
@@ -94,9 +98,7 @@ async fn a_malformed_endpoint_is_named_by_every_step() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");
     let run = table.verified(&table.write(DAYS[0], SQL)).await?;
-    let steps =
-        [table.write(DAYS[1], SQL), table.register(&run), table.verify(&run), table.swap(&run), table.gc()];
-    for step in steps {
+    for step in every_step(&table, &run) {
         let step = step.env("AWS_ENDPOINT_URL_GLUE", "glue.example.com");
         step.is_refused(Kind::Configuration, &["glue.example.com", "AWS_ENDPOINT_URL_GLUE"]).await?;
     }
