@@ -86,15 +86,14 @@ impl Executor<'_> {
             return Ok(abandoned(uri, None, None, done));
         };
         let was = found.manifest.phase;
+        self.context.identify("table", &found.manifest.table.glue);
         let ended = self.end(found).await?;
         // By its name, and only now: a register that was overtaken may have made it after Glue was read.
         let staged = TableName::from(&ended.manifest.table.glue.staged(&uri.run));
         done.staged_tables_dropped += u64::from(self.catalog.delete_table(&staged).await?);
         self.abort_all_uploads(&uri.run, &mut done).await?;
         let left = self.delete_run(ended, &mut done).await?;
-        if let Some(failure) = done.refused() {
-            return Err(failure);
-        }
+        done.settle(self.context)?;
         let phase = left.manifest.phase;
         tracing::info!(%was, now = %phase, objects = done.objects_deleted, "ended for good");
         Ok(abandoned(uri, Some(was), Some(phase), done))

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use futures::{TryStreamExt, stream};
 use lakeward_catalog::{Catalog, GlueVersion, TableName, Update};
-use lakeward_cli::Context;
+use lakeward_cli::{Context, Measure};
 use lakeward_manifest::{LiveState, Manifest, Phase, Prefix, Refusal, RunId, Stamp, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind};
 use lakeward_store::{Manifests, ObjectId, ObjectVersion, Stored};
@@ -48,8 +48,23 @@ pub struct Done {
 }
 
 impl Done {
+    /// Writes down what was done, for those who observe the step.
+    ///
+    /// # Errors
+    /// Something could not be deleted.
+    pub(crate) fn settle(&self, context: &Context) -> Result<(), Failure> {
+        context.measure(Measure::RunsRetired, self.runs_retired);
+        context.measure(Measure::ObjectsDeleted, self.objects_deleted);
+        context.measure(Measure::ObjectsTagged, self.objects_tagged);
+        context.measure(Measure::StagedTablesDropped, self.staged_tables_dropped);
+        context.measure(Measure::UploadsAborted, self.uploads_aborted);
+        context.measure(Measure::TableVersionsDeleted, self.table_versions_deleted);
+        context.measure(Measure::Failures, self.failures.len() as u64);
+        self.refused().map_or(Ok(()), Err)
+    }
+
     /// The failure to report when something could not be deleted.
-    pub(crate) fn refused(&self) -> Option<Failure> {
+    fn refused(&self) -> Option<Failure> {
         let (first, count) = (self.failures.first()?, self.failures.len());
         let (kind, remedy) = if self.failures_passing == count {
             (Kind::Transient, "run again")

@@ -9,7 +9,7 @@ mod lifecycle;
 mod plan;
 mod show;
 
-use lakeward_cli::Context;
+use lakeward_cli::{Context, Measure};
 use lakeward_lake::Lake;
 use lakeward_manifest::{CommandLine, Step, TableRoot};
 use lakeward_outcome::{Failure, Kind};
@@ -93,7 +93,11 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
 async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Result<GcResult, Failure> {
     let Executor { manifests, catalog, context, .. } = executor;
     let inventory = Inventory::take(manifests, catalog, &args.databases).await?;
+    if let Some(table) = &inventory.table {
+        context.identify("table", table);
+    }
     let plan = plan(&inventory, &args.policy(), context.now());
+    context.measure(Measure::PlannedBytes, plan.bytes());
     show::print(&plan);
     if let Some(reason) = &plan.refused {
         // Before a first version is live there is nothing amiss.
@@ -108,8 +112,8 @@ async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Re
     } else {
         Some(executor.carry_out(&inventory, &plan).await?)
     };
-    if let Some(failure) = done.as_ref().and_then(Done::refused) {
-        return Err(failure);
+    if let Some(done) = &done {
+        done.settle(context)?;
     }
     Ok(GcResult::Collected(Box::new(Collected {
         root: root.clone(),

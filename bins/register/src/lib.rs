@@ -53,7 +53,7 @@ pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult,
 async fn register(lake: &Lake, uri: &ManifestUri, context: &Context) -> Result<RegisterResult, Failure> {
     let Lake { manifests, catalog } = lake;
     let stored = manifests.load(&uri.run).await?;
-    context.identify("table", &stored.manifest.table.glue);
+    lakeward_lake::identify(context, &stored.manifest);
     let sealed = stored.manifest.sealed()?;
     let live = stored.manifest.table.glue.clone();
     let staged = live.staged(&uri.run);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lakeward_catalog::run_table::{self, LiveMark};
 use lakeward_catalog::{Catalog, LiveTable, Table, TableDefinition, TableName, converge};
-use lakeward_cli::Context;
+use lakeward_cli::{Context, Measure};
 use lakeward_lake::{Lake, Work};
 use lakeward_manifest::{
     CommandLine, Direction, ManifestUri, Phase, RunId, Sealed, Step, Verified, parameters,
@@ -153,12 +153,15 @@ async fn swap(
 ) -> Result<SwapResult, Failure> {
     let Lake { manifests, catalog } = lake;
     let stored = manifests.load(&uri.run).await?;
-    context.identify("table", &stored.manifest.table.glue);
+    lakeward_lake::identify(context, &stored.manifest);
     let run = view(&stored, direction)?.registered.sealed;
     let table = TableName::from(&stored.manifest.table.glue);
     let swap = Swap { catalog, table: &table, run, context, lease: args.lease };
     let outcome = go_live(&swap, manifests, &stored, direction, args).await?;
     let result = outcome.into_result(&swap, uri.clone(), direction);
+    if let Some(window) = result.window_ms {
+        context.measure(Measure::SwapWindow, window);
+    }
     if let Some(path) = &args.view_sql {
         std::fs::write(path, format!("{};\n", result.view_sql))
             .or_fail(Kind::Configuration, || format!("writing the view to {}", path.display()))?;

@@ -90,7 +90,7 @@ async fn verify(
     }
     let Lake { manifests, catalog } = lake;
     let stored = manifests.load(&uri.run).await?;
-    context.identify("table", &stored.manifest.table.glue);
+    lakeward_lake::identify(context, &stored.manifest);
     let registered = stored.manifest.registered()?;
     if matches!(stored.manifest.phase, Phase::Verified | Phase::Published) {
         let unasked = unasked_before(&stored, args, &checks);

@@ -88,7 +88,7 @@ impl Write<'_> {
         let manifests = &lake.manifests;
         if let Some(written) = claim::find_written(manifests, job).await? {
             tracing::info!("this request was written before: nothing to do");
-            return result(&written, true);
+            return self.result(&written, true);
         }
 
         context.identify("attempt", attempt);
@@ -102,7 +102,7 @@ impl Write<'_> {
             Claimed::Mine(claimed) => claimed,
             Claimed::AlreadyWritten(written) => {
                 tracing::info!("another attempt has written this request meanwhile: nothing to do");
-                return result(&written, true);
+                return self.result(&written, true);
             }
         };
         match ship::ship(prepared, job, upload, &scratch, manifests, attempt, context).await {
@@ -134,7 +134,7 @@ impl Write<'_> {
         match self.lake.manifests.change(claimed, seal).await.map_err(Failure::from) {
             Ok(sealed) => {
                 tracing::info!(rows, bytes, files = count, "sealed");
-                result(&sealed, false)
+                self.result(&sealed, false)
             }
             // A seal whose fate is not known may still be put.
             Err(failure) if failure.kind() == Kind::Unknown => Err(self.give_up(failure, Undo::Never).await),
@@ -160,6 +160,25 @@ impl Write<'_> {
             return Failure::from(fenced).context(failure.message());
         }
         failure
+    }
+
+    fn result(&self, stored: &Stored, already_done: bool) -> Result<WriteResult, Failure> {
+        let manifest = &stored.manifest;
+        lakeward_lake::identify(self.context, manifest);
+        let sealed = manifest.sealed()?;
+        Ok(WriteResult {
+            manifest: manifest.uri(),
+            run: manifest.run.id.clone(),
+            table: manifest.table.glue.to_string(),
+            phase: manifest.phase,
+            already_done,
+            attempt: sealed.written.attempt.clone(),
+            location: sealed.written.location.clone(),
+            rows: sealed.written.rows,
+            bytes: sealed.written.bytes,
+            files: sealed.written.files.len(),
+            partitions: sealed.partitions().len(),
+        })
     }
 }
 
@@ -201,22 +220,4 @@ impl Columns {
             None => Ok(columns),
         }
     }
-}
-
-fn result(stored: &Stored, already_done: bool) -> Result<WriteResult, Failure> {
-    let manifest = &stored.manifest;
-    let sealed = manifest.sealed()?;
-    Ok(WriteResult {
-        manifest: manifest.uri(),
-        run: manifest.run.id.clone(),
-        table: manifest.table.glue.to_string(),
-        phase: manifest.phase,
-        already_done,
-        attempt: sealed.written.attempt.clone(),
-        location: sealed.written.location.clone(),
-        rows: sealed.written.rows,
-        bytes: sealed.written.bytes,
-        files: sealed.written.files.len(),
-        partitions: sealed.partitions().len(),
-    })
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lakeward_cli::{Bar, Context, Unit};
+use lakeward_cli::{Bar, Context, Measure, Record, Unit};
 use lakeward_engine::{ExportOptions, ExportedFile, Growing};
 use lakeward_manifest::{AttemptId, DataFile, LONGEST_KEY, PartitionValue, Prefix};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
@@ -50,8 +50,8 @@ pub(crate) async fn ship(
 
     let limits = UploadLimits::new(upload.part_size, upload.memory());
     let uploads = Uploads::new(manifests.store().clone(), limits);
-    let mut outbox =
-        Outbox::new(scratch.files(), prefix, uploads, context.progress("uploaded", 0, Unit::Bytes));
+    let progress = context.progress("uploaded", 0, Unit::Bytes);
+    let mut outbox = Outbox::new(scratch.files(), prefix, uploads, progress, context.record().clone());
 
     let ended = loop {
         tokio::select! {
@@ -164,10 +164,11 @@ struct Outbox {
     tasks: JoinSet<Result<(String, Uploaded), Failure>>,
     done: Vec<(String, Uploaded)>,
     bar: Bar,
+    record: Record,
 }
 
 impl Outbox {
-    fn new(directory: PathBuf, prefix: Prefix, uploads: Uploads, bar: Bar) -> Self {
+    fn new(directory: PathBuf, prefix: Prefix, uploads: Uploads, bar: Bar, record: Record) -> Self {
         Self {
             directory,
             prefix,
@@ -176,6 +177,7 @@ impl Outbox {
             tasks: JoinSet::new(),
             done: Vec::new(),
             bar,
+            record,
         }
     }
 
@@ -221,6 +223,7 @@ impl Outbox {
 
     fn gather(&mut self, (path, uploaded): (String, Uploaded)) {
         self.bar.add(uploaded.size);
+        self.record.add(Measure::UploadedBytes, uploaded.size);
         self.extents.remove(&path);
         self.done.push((path, uploaded));
     }

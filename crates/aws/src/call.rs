@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::{Applied, Backoff, CallError, Calls, Cancel, End, Fault, RetryPolicy};
+use crate::{Applied, Backoff, CallError, Calls, Cancel, End, Fault, Operation, RetryPolicy};
 
 /// How long a call in flight may still take once the step is told to stop. Cutting it at once would
 /// make the outcome of a nearly finished commit unknown for nothing.
@@ -29,12 +29,19 @@ pub struct Caller {
     policy: RetryPolicy,
     cancel: Cancel,
     calls: Calls,
+    service: &'static str,
 }
 
 impl Caller {
     /// A caller that retries by `policy` until `cancel` is raised.
     pub fn new(policy: RetryPolicy, cancel: Cancel) -> Self {
-        Self { policy, cancel, calls: Calls::default() }
+        Self { policy, cancel, calls: Calls::default(), service: "" }
+    }
+
+    /// The same for calls to `service` (`S3`).
+    #[must_use]
+    pub fn to(self, service: &'static str) -> Self {
+        Self { service, ..self }
     }
 
     /// The count of calls sent through this caller and its clones.
@@ -50,7 +57,7 @@ impl Caller {
     /// A caller for cleaning up: it works after the step was told to stop, and gives up soon.
     #[must_use]
     pub fn for_cleanup(&self) -> Self {
-        Self { policy: RetryPolicy::CLEANUP, cancel: Cancel::new(), calls: self.calls.clone() }
+        Self { policy: RetryPolicy::CLEANUP, cancel: Cancel::new(), ..self.clone() }
     }
 
     /// A caller for what is worth a moment and no more; it too works after the step was told to stop.
@@ -59,10 +66,10 @@ impl Caller {
         Self { policy: RetryPolicy::BRIEF, ..self.for_cleanup() }
     }
 
-    /// A caller with a count of its own, to measure one stretch of a step.
+    /// A caller that counts from 0, to measure one stretch of a step; its calls count for the whole step too.
     #[must_use]
     pub fn counting_anew(&self) -> Self {
-        Self { calls: Calls::default(), ..self.clone() }
+        Self { calls: self.calls.stretch(), ..self.clone() }
     }
 
     /// The waits of one piece of work under this caller's policy.
@@ -104,6 +111,7 @@ impl Caller {
         }
         loop {
             tries.count += 1;
+            self.calls.count(Operation { service: self.service, name: operation }, tries.count > 1);
             // Boxed: the SDK's futures are large, and callers hold many at once.
             let error = match self.send_once(operation, Box::pin(send())).await {
                 Ok(answer) => return (Ok(answer), tries),
@@ -133,7 +141,6 @@ impl Caller {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.calls.count(operation);
         let cut_off = async {
             self.cancel.cancelled().await;
             tokio::time::sleep(GRACE).await;

@@ -3,25 +3,57 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Counts the calls sent to AWS by operation name, every try included. Clones share one count.
+/// Counts the calls sent to AWS by service and operation, every try included. Clones share one count.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    counts: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    counts: Arc<Mutex<BTreeMap<Operation, Count>>>,
+    /// The count of which this one is a stretch.
+    whole: Option<Arc<Calls>>,
+}
+
+/// An operation of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Operation {
+    /// The service (`S3`); empty for a caller that was never told.
+    pub service: &'static str,
+    /// The API's name for it (`UpdateTable`).
+    pub name: &'static str,
+}
+
+/// How often an operation was called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Requests sent.
+    pub sent: u64,
+    /// Those of them that were sent because an earlier try had failed.
+    pub retries: u64,
 }
 
 impl Calls {
-    /// The calls sent so far, by operation name (`UpdateTable`).
-    pub fn by_operation(&self) -> BTreeMap<&'static str, u64> {
+    /// The calls sent so far.
+    pub fn by_operation(&self) -> BTreeMap<Operation, Count> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All calls sent so far.
     pub fn total(&self) -> u64 {
-        self.by_operation().values().sum()
+        self.by_operation().values().map(|count| count.sent).sum()
     }
 
-    /// Counts one call about to be sent.
-    pub(crate) fn count(&self, operation: &'static str) {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+    /// A count from 0, whose calls are counted here too.
+    pub(crate) fn stretch(&self) -> Self {
+        Self { counts: Arc::default(), whole: Some(Arc::new(self.clone())) }
+    }
+
+    /// Counts one call about to be sent, for the first time or again.
+    pub(crate) fn count(&self, operation: Operation, is_retry: bool) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(operation).or_default();
+        count.sent += 1;
+        count.retries += u64::from(is_retry);
+        drop(counts);
+        if let Some(whole) = &self.whole {
+            whole.count(operation, is_retry);
+        }
     }
 }

@@ -19,7 +19,7 @@ pub mod testing;
 
 pub use backoff::{Backoff, End, RetryPolicy};
 pub use call::{Caller, Tries};
-pub use calls::Calls;
+pub use calls::{Calls, Count, Operation};
 pub use cancel::Cancel;
 pub use config::{
     AwsError, Credentials, LONGEST_TRY, Options, credentials, endpoint, in_region, load, region,

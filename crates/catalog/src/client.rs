@@ -8,6 +8,9 @@ use lakeward_aws::{CallError, Caller, Fault, SdkConfig};
 
 use crate::{CatalogError, TableName};
 
+/// The service as AWS names it.
+const SERVICE: &str = "Glue";
+
 /// A Glue Data Catalog. Clones share the connection and the count of calls.
 #[derive(Clone, Debug)]
 pub struct Catalog {
@@ -23,10 +26,10 @@ impl Catalog {
     /// Makes no call.
     pub fn open(config: &SdkConfig, catalog_id: Option<&str>, caller: Caller) -> Result<Self, CatalogError> {
         let region = lakeward_aws::region(config)?;
-        let endpoint = lakeward_aws::endpoint(config, "Glue")
+        let endpoint = lakeward_aws::endpoint(config, SERVICE)
             .unwrap_or_else(|| format!("https://glue.{region}.amazonaws.com"));
         let (account, endpoint) = (catalog_id.map(Arc::from), Arc::from(endpoint));
-        Ok(Self { client: Client::new(config), caller, account, endpoint })
+        Ok(Self { client: Client::new(config), caller: caller.to(SERVICE), account, endpoint })
     }
 
     /// What makes this catalog's calls: their count, and the signal that stops them.
@@ -37,7 +40,7 @@ impl Catalog {
     /// The same catalog through another caller, for example one that counts the calls of a swap.
     #[must_use]
     pub fn with_caller(&self, caller: Caller) -> Self {
-        Self { caller, ..self.clone() }
+        Self { caller: caller.to(SERVICE), ..self.clone() }
     }
 
     pub(crate) fn id(&self) -> Option<String> {

@@ -8,6 +8,12 @@ use jiff::SignedDuration;
 
 /// The variable of `--result-path`.
 pub(crate) const RESULT_PATH: &str = "LAKEWARD_RESULT_PATH";
+/// The variable of `--termination-log`.
+pub(crate) const TERMINATION_LOG: &str = "LAKEWARD_TERMINATION_LOG";
+/// Where Kubernetes puts it.
+pub(crate) const TERMINATION_LOG_OF_KUBERNETES: &str = "/dev/termination-log";
+/// The variable of `--metrics-file`.
+pub(crate) const METRICS_FILE: &str = "LAKEWARD_METRICS_FILE";
 
 /// How logs are written to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -52,6 +58,23 @@ pub struct CommonArgs {
     /// The AWS account whose Glue Data Catalog to use, when not the caller's own (12 digits)
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, env = "LAKEWARD_CATALOG_ID")]
     pub catalog_id: Option<String>,
+
+    /// Who else is told of the execution.
+    #[command(flatten)]
+    pub(crate) observe: ObserveArgs,
+}
+
+/// Who is told of an execution, besides those who read its result and logs. None of it can fail a step.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Observability")]
+pub(crate) struct ObserveArgs {
+    /// Write the reason of a failure to this file, if it is there: Kubernetes shows it in the state of the pod
+    #[arg(long, value_name = "FILE", default_value = TERMINATION_LOG_OF_KUBERNETES, env = TERMINATION_LOG)]
+    pub(crate) termination_log: PathBuf,
+
+    /// Write metrics of this execution to this file when it ends, for Prometheus (node exporter's textfile collector)
+    #[arg(long, value_name = "FILE", env = METRICS_FILE)]
+    pub(crate) metrics_file: Option<PathBuf>,
 }
 
 /// The arguments of one binary.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lakeward_aws::{Caller, Cancel, RetryPolicy, SdkConfig};
 use lakeward_manifest::{CommandLine, ExecutionId, ShellCommand, Stamp, Step};
+use lakeward_observe::{CallCount, Ending, Execution, Measure, Record};
 use lakeward_outcome::Failure;
 
 use crate::args::CommonArgs;
@@ -23,6 +24,8 @@ pub struct Context<P = Step> {
     ids: Arc<dyn Ids>,
     caller: Caller,
     identity: Identity,
+    record: Record,
+    started: Timestamp,
     aws: AwsSource,
     expected_bucket_owner: Option<String>,
     catalog_id: Option<String>,
@@ -50,8 +53,10 @@ impl<P: Program> Context<P> {
         Self {
             program,
             execution: ExecutionId::from_random(ids.random()),
+            started: clock.now(),
             clock,
             ids,
+            record: Record::default(),
             caller: Caller::new(policy, Cancel::new()),
             identity,
             aws: AwsSource::Environment { region: common.region.clone() },
@@ -156,6 +161,41 @@ impl<P: Program> Context<P> {
     /// What log lines and failures say of this execution.
     pub(crate) const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Writes down a measure of this execution, over what was written before.
+    pub fn measure(&self, measure: Measure, value: u64) {
+        self.record.set(measure, value);
+    }
+
+    /// What this execution writes down of itself, for those that run beside the step.
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The execution as others are told of it, which ends now.
+    pub(crate) fn ended(&self, ending: Ending) -> Execution {
+        let mut known = self.identity.snapshot();
+        let calls = self.caller.calls().by_operation().into_iter();
+        Execution {
+            step: self.program.name(),
+            id: self.execution.to_string(),
+            table: known.remove("table").unwrap_or_default(),
+            run: known.remove("run").unwrap_or_default(),
+            attempt: known.remove("attempt").unwrap_or_default(),
+            started: self.started,
+            ended: self.now(),
+            ending,
+            measures: self.record.measures(),
+            calls: calls
+                .map(|(operation, count)| CallCount {
+                    service: operation.service,
+                    operation: operation.name,
+                    sent: count.sent,
+                    retries: count.retries,
+                })
+                .collect(),
+        }
     }
 
     /// A progress bar, shown on a terminal only.

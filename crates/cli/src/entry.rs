@@ -2,21 +2,22 @@
 
 use std::fmt::Display;
 use std::future::Future;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use lakeward_aws::Cancel;
-use lakeward_manifest::Step;
+use lakeward_manifest::{ExecutionId, Step};
+use lakeward_observe::{Ending, Execution};
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{RESULT_PATH, ReaderArgs, StepArgs};
-use crate::clock::System;
+use crate::clock::{Clock as _, Ids as _, System};
 use crate::context::Context;
 use crate::given::Given;
 use crate::logs::{self, Identity};
+use crate::observers::Observers;
 use crate::program::Program;
 use crate::report::{self, Report};
 
@@ -59,7 +60,7 @@ where
     let parsed = matches.and_then(|matches| Ok((A::from_arg_matches(&matches)?, Given::of::<A>(&matches))));
     let (args, given) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return help_or_usage(program.name(), &error.format(&mut A::command())),
+        Err(error) => return help_or_usage(program, &error.format(&mut A::command())),
     };
     let common = args.common().clone();
     let text = text(&args);
@@ -78,25 +79,28 @@ where
     if let Err(failure) = &delivered {
         tracing::error!(kind = failure.kind().name(), "{failure}");
     }
-    match (outcome, delivered) {
-        (Err(failure), _) | (Ok(_), Err(failure)) => ExitCode::from(failure.kind().exit_code()),
-        (Ok(_), Ok(())) => ExitCode::SUCCESS,
-    }
+    let ended = outcome.map(drop).and(delivered);
+    let ending = ended.as_ref().map_or_else(Ending::of, |()| Ending::Done);
+    Observers::new(&common.observe).tell(&context.ended(ending));
+    ended.map_or_else(|failure| ExitCode::from(failure.kind().exit_code()), |()| ExitCode::SUCCESS)
 }
 
 /// Clap prints help and version to stdout, and what is wrong with a command line to stderr; the latter is a failure
 /// like any other, with a result.
-fn help_or_usage(name: &'static str, error: &clap::Error) -> ExitCode {
+fn help_or_usage(program: impl Program, error: &clap::Error) -> ExitCode {
     // A closed terminal is no reason for another exit code.
     let _ = error.print();
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
-    let outcome: Result<(), _> = Err(Failure::new(Kind::Usage, complaint(error)));
-    let path =
-        report::path_in(std::env::args_os()).or_else(|| std::env::var_os(RESULT_PATH).map(PathBuf::from));
+    let failure = Failure::new(Kind::Usage, complaint(error));
+    let ending = Ending::of(&failure);
+    let path = report::given_path("--result-path", RESULT_PATH);
     // What is wrong with the command line is told already.
-    let _ = Report::new(name, &outcome, &Identity::default()).deliver(path.as_deref(), None);
+    let _ = Report::new(program.name(), &Err::<(), _>(failure), &Identity::default())
+        .deliver(path.as_deref(), None);
+    let id = ExecutionId::from_random(System.random()).to_string();
+    Observers::of_wrong_command_line().tell(&Execution::not_begun(program.name(), id, System.now(), ending));
     ExitCode::from(Kind::Usage.exit_code())
 }
 

@@ -4,10 +4,10 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use lakeward_manifest::{CommandLine, Flag};
 
-use crate::args::{CommonArgs, StepArgs};
+use crate::args::{CommonArgs, ObserveArgs, StepArgs};
 use crate::program::Program;
 
-/// How this execution reports is its own affair.
+/// How this execution reports is its own affair, and so is all of [`ObserveArgs`].
 const REPORTING: [&str; 3] = ["result_path", "log_format", "log_level"];
 
 /// The flags that an execution was given, on its command line or by variables; none that may hold a secret.
@@ -24,10 +24,12 @@ impl Given {
     pub(crate) fn of<A: StepArgs>(matches: &ArgMatches) -> Self {
         let common = CommonArgs::augment_args(Command::new("common"));
         let is_common = |flag: &&Arg| common.get_arguments().any(|known| known.get_id() == flag.get_id());
+        let observe = ObserveArgs::augment_args(Command::new("observe"));
+        let observes = |flag: &&Arg| observe.get_arguments().any(|known| known.get_id() == flag.get_id());
         let command = A::command();
         let (common, own) = command
             .get_arguments()
-            .filter(|flag| is_repeated::<A>(flag))
+            .filter(|flag| is_repeated::<A>(flag) && !observes(flag))
             .partition::<Vec<&Arg>, _>(is_common);
         let given = |flags: Vec<&Arg>| flags.into_iter().flat_map(|flag| values(flag, matches)).collect();
         Self { common: given(common), own: given(own) }
@@ -113,6 +115,7 @@ mod tests {
             "--scratch=/tmp",
             "--region=eu-west-1",
             "--result-path=/tmp/result.json",
+            "--metrics-file=/tmp/lakeward.prom",
         ];
         let given = Given::of::<Verify>(&Verify::command().get_matches_from(given));
         let manifest = "s3://lake/orders/_runs/2026-05-19-060000/manifest.json".parse().unwrap();

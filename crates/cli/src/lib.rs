@@ -5,6 +5,7 @@
 //!   given. A binary that only tells a person something writes text, unless it fails.
 //! - **stderr**: logs, as text on a terminal and as JSON lines elsewhere, each with step, run and table.
 //! - **exit code**: 0, or that of the failure's [`Kind`](lakeward_outcome::Kind).
+//! - **others**: told how the execution ended, if the arguments name them; they can neither fail nor delay it.
 //! - **SIGTERM, SIGINT**: no new change is begun, what is in flight ends, and the exit code asks for a retry.
 //!
 //! A `main.rs` is one call of [`run_step`] or [`run_reader`].
@@ -15,6 +16,7 @@ mod context;
 mod entry;
 mod given;
 mod logs;
+mod observers;
 mod program;
 mod progress;
 mod report;
@@ -23,6 +25,7 @@ pub use args::{CommonArgs, ReaderArgs, StepArgs, flags_without_variable, parse_d
 pub use clock::{Clock, Ids, System};
 pub use context::Context;
 pub use entry::{run_reader, run_step};
+pub use lakeward_observe::{Measure, Record};
 pub use program::Program;
 pub use progress::{Bar, Unit};
 pub use report::Report;

@@ -31,7 +31,7 @@ impl Identity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(field).cloned()
     }
 
-    fn snapshot(&self) -> BTreeMap<&'static str, String> {
+    pub(crate) fn snapshot(&self) -> BTreeMap<&'static str, String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -88,15 +88,19 @@ pub(crate) fn check_path(path: Option<&Path>) -> Result<(), Failure> {
     }
 }
 
-/// The path of `--result-path` on a command line that cannot be parsed as a whole.
-pub(crate) fn path_in(line: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
-    const FLAG: &str = "--result-path";
+/// The path that a flag or its variable names, when the command line cannot be parsed as a whole.
+pub(crate) fn given_path(flag: &str, variable: &str) -> Option<PathBuf> {
+    path_in(flag, std::env::args_os()).or_else(|| std::env::var_os(variable).map(PathBuf::from))
+}
+
+/// The path that `flag` names on a command line that cannot be parsed as a whole.
+fn path_in(flag: &str, line: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
     let mut words = line.into_iter();
     while let Some(word) = words.next() {
-        if word == FLAG {
+        if word == flag {
             return words.next().map(PathBuf::from);
         }
-        if let Some(path) = word.to_str().and_then(|word| word.strip_prefix(FLAG)?.strip_prefix('=')) {
+        if let Some(path) = word.to_str().and_then(|word| word.strip_prefix(flag)?.strip_prefix('=')) {
             return Some(PathBuf::from(path));
         }
     }
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_result_path_of_a_wrong_command_line_is_found_in_either_form() {
-        let path = |line: &str| path_in(line.split(' ').map(OsString::from));
+        let path = |line: &str| path_in("--result-path", line.split(' ').map(OsString::from));
         let found = Some(PathBuf::from("/tmp/r.json"));
         assert_eq!(path("lakeward-swap --no-such-flag --result-path /tmp/r.json"), found);
         assert_eq!(path("lakeward-swap --result-path=/tmp/r.json --no-such-flag"), found);

@@ -1,8 +1,10 @@
 //! One table in the lake, as every step opens it: its manifests in S3 and its tables in Glue.
 
 mod conclude;
+mod known;
 
 pub use conclude::Work;
+pub use known::identify;
 
 use lakeward_aws::SdkConfig;
 use lakeward_catalog::Catalog;

@@ -15,6 +15,8 @@ use crate::operations::Operation;
 /// too, which on a slow line takes longer; a line that is dead is found by the SDK's protection
 /// against stalled streams.
 const UPLOAD_TIMEOUT: Duration = Duration::from_mins(10);
+/// The service as AWS names it.
+const SERVICE: &str = "S3";
 
 /// What narrows the use of a bucket.
 #[derive(Clone, Debug, Default)]
@@ -53,13 +55,14 @@ impl Store {
         caller: Caller,
     ) -> Result<Self, StoreError> {
         let region = lakeward_aws::region(config)?.to_owned();
-        let endpoint = lakeward_aws::endpoint(config, "S3");
+        let endpoint = lakeward_aws::endpoint(config, SERVICE);
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint.is_some()).build();
         let timeouts = s3.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
         let patient = timeouts.read_timeout(UPLOAD_TIMEOUT).build();
         let uploader = Client::from_conf(s3.to_builder().timeout_config(patient).build());
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
         let place = Place { bucket: bucket.into(), owner: options.expected_owner, endpoint, region };
+        let caller = caller.to(SERVICE);
         Ok(Self { client: Client::from_conf(s3), uploader, caller, place: Arc::new(place) })
     }
 
@@ -81,7 +84,7 @@ impl Store {
     /// The same bucket through another caller.
     #[must_use]
     pub fn with_caller(&self, caller: Caller) -> Self {
-        Self { caller, ..self.clone() }
+        Self { caller: caller.to(SERVICE), ..self.clone() }
     }
 
     /// The same bucket for cleaning up, even after the step was told to stop.

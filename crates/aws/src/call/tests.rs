@@ -9,6 +9,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use tokio::time::Instant;
 
 use super::*;
+use crate::Count;
 
 type Answer = Result<&'static str, SdkError<ErrorMetadata, HttpResponse>>;
 
@@ -30,12 +31,21 @@ async fn call(caller: &Caller, answers: Vec<Answer>) -> (Result<&'static str, Ca
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_passes_is_tried_again_and_every_try_is_counted() {
-    let caller = Caller::default();
+    let caller = Caller::default().to("S3");
     let (result, tries) = call(&caller, vec![failing(429), failing(503), Ok("done")]).await;
     assert_eq!(result.unwrap(), "done");
     assert_eq!(tries, Tries { count: 3, ambiguous: true });
-    assert_eq!(caller.calls().by_operation(), [("PutObject", 3)].into());
-    assert_eq!(caller.counting_anew().calls().total(), 0);
+    let put = Operation { service: "S3", name: "PutObject" };
+    assert_eq!(caller.calls().by_operation(), [(put, Count { sent: 3, retries: 2 })].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stretch_is_counted_from_0_and_for_the_whole_step() {
+    let caller = Caller::default();
+    call(&caller, vec![Ok("done")]).await.0.unwrap();
+    let stretch = caller.counting_anew();
+    call(&stretch.for_cleanup(), vec![failing(503), Ok("done")]).await.0.unwrap();
+    assert_eq!((stretch.calls().total(), caller.calls().total()), (2, 3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,15 @@
+//! What a run's manifest tells those who observe a step.
+
+use lakeward_cli::{Context, Measure};
+use lakeward_manifest::Manifest;
+
+/// Names the table, and the attempt whose files these are, in every log line from here on, and writes down how large the run is, once it is sealed.
+pub fn identify(context: &Context, manifest: &Manifest) {
+    context.identify("table", &manifest.table.glue);
+    let Ok(sealed) = manifest.sealed() else { return };
+    context.identify("attempt", &sealed.written.attempt);
+    context.measure(Measure::Rows, sealed.written.rows);
+    context.measure(Measure::Bytes, sealed.written.bytes);
+    context.measure(Measure::Files, sealed.written.files.len() as u64);
+    context.measure(Measure::Partitions, sealed.partitions().len() as u64);
+}

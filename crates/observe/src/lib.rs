@@ -1,0 +1,42 @@
+//! What others are told of an execution once it has ended: Kubernetes by its termination log, Prometheus by a file of
+//! metrics.
+//!
+//! A step's code writes down what it has done in a [`Record`] and knows nothing of who reads it. Nothing here may fail a
+//! step or change its exit code: what cannot be told is an [`ObserveError`] for the log.
+
+mod execution;
+mod exposition;
+mod metrics;
+mod record;
+mod termination;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use execution::{CallCount, Ending, Execution};
+pub use metrics::{Aggregation, Measure, Metric};
+pub use record::Record;
+
+/// Lakeward's version, as others are told it.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why something could not be told. Never why a step fails.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The file of metrics.
+    #[error("the metrics could not be written to {path} (--metrics-file): {source}", path = .path.display())]
+    MetricsFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The termination log.
+    #[error("the reason could not be written to {path} (--termination-log): {source}", path = .path.display())]
+    TerminationLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
