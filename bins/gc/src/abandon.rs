@@ -5,6 +5,7 @@
 //! the state that was looked at. An announcement since then makes that fail, and everything starts over.
 
 use lakeward_catalog::TableName;
+use lakeward_cli::phase;
 use lakeward_manifest::{Manifest, ManifestUri, Phase, Refusal, RunId, Step};
 use lakeward_outcome::{Classify, Failure, FailureExt, Kind};
 use lakeward_store::{ManifestError, Stored};
@@ -79,7 +80,7 @@ impl Executor<'_> {
     /// [`Refusal::Published`], and [`Reachable`]: nothing was changed. Whatever S3 or Glue refuse: the run has ended, and
     /// the next gc goes on.
     pub(crate) async fn abandon(&self, uri: &ManifestUri) -> Result<Abandoned, Failure> {
-        self.context.identify("run", &uri.run);
+        self.context.begin_run(&uri.root, &uri.run);
         let mut done = Done::default();
         let Some(found) = self.manifests.find(&uri.run).await? else {
             tracing::info!("there is no manifest: nothing was claimed, so there is nothing to abandon");
@@ -87,16 +88,16 @@ impl Executor<'_> {
         };
         let was = found.manifest.phase;
         self.context.identify("table", &found.manifest.table.glue);
-        let ended = self.end(found).await?;
+        let ended = phase("end", self.end(found)).await?;
         // By its name, and only now: a register that was overtaken may have made it after Glue was read.
         let staged = TableName::from(&ended.manifest.table.glue.staged(&uri.run));
         done.staged_tables_dropped += u64::from(self.catalog.delete_table(&staged).await?);
         self.abort_all_uploads(&uri.run, &mut done).await?;
         let left = self.delete_run(ended, &mut done).await?;
         done.settle(self.context)?;
-        let phase = left.manifest.phase;
-        tracing::info!(%was, now = %phase, objects = done.objects_deleted, "ended for good");
-        Ok(abandoned(uri, Some(was), Some(phase), done))
+        let now = left.manifest.phase;
+        tracing::info!(%was, %now, objects = done.objects_deleted, "ended for good");
+        Ok(abandoned(uri, Some(was), Some(now), done))
     }
 
     /// Makes sure that the run can never go live, and that nobody can be reading it. Gives its manifest, in which its

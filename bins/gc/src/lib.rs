@@ -9,7 +9,7 @@ mod lifecycle;
 mod plan;
 mod show;
 
-use lakeward_cli::{Context, Measure};
+use lakeward_cli::{Context, Measure, phase};
 use lakeward_lake::Lake;
 use lakeward_manifest::{CommandLine, Step, TableRoot};
 use lakeward_outcome::{Failure, Kind};
@@ -92,7 +92,7 @@ pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
 /// Finds, plans, prints the plan, and acts on it.
 async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Result<GcResult, Failure> {
     let Executor { manifests, catalog, context, .. } = executor;
-    let inventory = Inventory::take(manifests, catalog, &args.databases).await?;
+    let inventory = phase("inventory", Inventory::take(manifests, catalog, &args.databases)).await?;
     if let Some(table) = &inventory.table {
         context.identify("table", table);
     }
@@ -110,7 +110,7 @@ async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Re
     let done = if args.dry_run || plan.is_empty() {
         None
     } else {
-        Some(executor.carry_out(&inventory, &plan).await?)
+        Some(phase("carry out", executor.carry_out(&inventory, &plan)).await?)
     };
     if let Some(done) = &done {
         done.settle(context)?;

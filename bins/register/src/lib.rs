@@ -6,10 +6,12 @@
 
 mod args;
 
-use lakeward_catalog::{Catalog, Create, TableName, Update, converge, run_table};
-use lakeward_cli::Context;
+use lakeward_catalog::{Catalog, Create, Partition, TableName, Update, converge, run_table};
+use lakeward_cli::{Context, phase};
 use lakeward_lake::{Lake, Work};
-use lakeward_manifest::{CommandLine, ManifestUri, Phase, Registration, RunId, Sealed, Step, parameters};
+use lakeward_manifest::{
+    CommandLine, Manifest, ManifestUri, Phase, Registration, RunId, Sealed, Step, parameters,
+};
 use lakeward_outcome::{Failure, FailureExt, Kind};
 use serde::Serialize;
 use serde_json::Map;
@@ -43,7 +45,7 @@ pub struct RegisterResult {
 /// Every [`Failure`] that `docs/PROTOCOL.md` lists for `register`, with its kind.
 pub async fn run(args: RegisterArgs, context: Context) -> Result<RegisterResult, Failure> {
     let RegisterArgs { manifest: uri, .. } = args;
-    context.identify("run", &uri.run);
+    context.begin_run(&uri.root, &uri.run);
     let lake = Lake::open(&context.aws().await?, uri.root.clone(), &context)?;
     let outcome = register(&lake, &uri, &context).await;
     let work = Work::on(&uri.run, CommandLine::on_run(Step::Register, &uri));
@@ -73,11 +75,9 @@ async fn register(lake: &Lake, uri: &ManifestUri, context: &Context) -> Result<R
     }
 
     let name = TableName::from(&staged);
-    settle_table(catalog, &name, &sealed).await.doing(|| format!("staged table {staged}"))?;
-    let have = catalog.partitions(&name).await?;
-    let plan = converge::diff(&have, &partitions);
-    let report = converge::apply(catalog, &name, &plan).await?;
-    let changed = report.into_result(&name).doing(|| format!("partitions of {staged}"))?;
+    let settled = phase("table", settle_table(catalog, &name, &sealed)).await;
+    settled.doing(|| format!("staged table {staged}"))?;
+    let changed = phase("partitions", settle_partitions(catalog, &name, &partitions)).await?;
 
     let registration = Registration {
         at: context.now(),
@@ -85,9 +85,8 @@ async fn register(lake: &Lake, uri: &ManifestUri, context: &Context) -> Result<R
         partitions: partitions.len() as u64,
         extra: Map::new(),
     };
-    let stored = manifests
-        .change(stored.clone(), |manifest| manifest.register(registration.clone(), context.stamp()))
-        .await?;
+    let register = |manifest: Manifest| manifest.register(registration.clone(), context.stamp());
+    let stored = phase("record", manifests.change(stored.clone(), register)).await?;
     tracing::info!(staged = %staged, partitions = partitions.len(), changed, "registered");
     Ok(RegisterResult {
         manifest: uri.clone(),
@@ -132,6 +131,17 @@ async fn settle_table(catalog: &Catalog, name: &TableName, run: &Sealed<'_>) -> 
             }
         }
     }
+}
+
+/// Gives the staged table the run's partitions, and says how many were not as they should be.
+async fn settle_partitions(
+    catalog: &Catalog,
+    name: &TableName,
+    wanted: &[Partition],
+) -> Result<usize, Failure> {
+    let plan = converge::diff(&catalog.partitions(name).await?, wanted);
+    let report = converge::apply(catalog, name, &plan).await?;
+    report.into_result(name).doing(|| format!("partitions of {name}"))
 }
 
 /// A table of this name that some other tool made is nobody's to overwrite.

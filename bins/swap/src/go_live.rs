@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use lakeward_catalog::{Create, LiveTable, Table, run_table};
+use lakeward_cli::phase;
 use lakeward_manifest::{
     CommandLine, Direction, Manifest, Phase, Publication, RunId, Step, SwapDecision, parameters,
 };
@@ -51,7 +52,7 @@ pub(crate) async fn go_live(
     let mut current = stored.clone();
     let mut created = false;
     loop {
-        let live = LiveTable::read(swap.catalog, swap.table).await?;
+        let live = phase("look", LiveTable::read(swap.catalog, swap.table)).await?;
         live.check_may_show(&swap.run.written.partition_columns, args.adopt)?;
         match stored.manifest.decide_swap(&live.state, direction, swap.context.now()) {
             SwapDecision::AlreadyLive if args.dry_run || is_whole(swap, &live).await? => {
@@ -74,26 +75,26 @@ pub(crate) async fn go_live(
         record_predecessor(swap, manifests, &live).await?;
         // Anew on every turn, after the live table was read: whoever ended this run since, and fenced the version that an
         // earlier turn had read, makes this fail.
-        current =
-            manifests.change(current, |manifest| manifest.intend_to_publish(swap.context.stamp())).await?;
+        let announce = |manifest: Manifest| manifest.intend_to_publish(swap.context.stamp());
+        current = phase("announce", manifests.change(current, announce)).await?;
         let Some(table) = &live.table else {
             // A second time, somebody drops it.
-            if create(swap).await? == Create::AlreadyThere || created {
+            if phase("create", create(swap)).await? == Create::AlreadyThere || created {
                 waits.wait().await.map_err(|_| contended(swap))?;
             }
             created = true;
             continue;
         };
         let change = if swap.run.manifest.table.partition_by.is_empty() {
-            unpartitioned::change(swap, &live, table).await?
+            phase("change", unpartitioned::change(swap, &live, table)).await?
         } else {
-            partitioned::change(swap, table).await?
+            phase("change", partitioned::change(swap, table)).await?
         };
         match change {
             Change::Made(made) => {
                 let partitions = made.partitions;
                 let publication = publication(swap, &live, direction, &made);
-                record(swap, manifests, current, &publication).await?;
+                phase("record", record(swap, manifests, current, &publication)).await?;
                 let replaced = publication.replaced.as_ref().map(RunId::as_str);
                 tracing::info!(table = %swap.table, replaced, "published");
                 return Ok(Outcome::Changed { publication, partitions });

@@ -22,7 +22,7 @@ mod verdict;
 
 use lakeward_aws::{Backoff, RetryPolicy, SdkConfig};
 use lakeward_catalog::Catalog;
-use lakeward_cli::{Context, Unit};
+use lakeward_cli::{Context, Unit, phase};
 use lakeward_lake::{Lake, Work};
 use lakeward_manifest::{CheckResult, CommandLine, ManifestUri, Phase, Registered, RunId, Step};
 use lakeward_outcome::Failure;
@@ -67,7 +67,7 @@ pub struct VerifyResult {
 /// Every [`Failure`] that `docs/PROTOCOL.md` lists for `verify`, with its kind.
 pub async fn run(args: VerifyArgs, context: Context) -> Result<VerifyResult, Failure> {
     let uri = args.manifest.clone();
-    context.identify("run", &uri.run);
+    context.begin_run(&uri.root, &uri.run);
     let aws = context.aws().await?;
     let lake = Lake::open(&aws, uri.root.clone(), &context)?;
     let outcome = verify(&args, &aws, &lake, &context).await;
@@ -103,7 +103,8 @@ async fn verify(
 
     let step = Verify { args, aws, store: manifests.store(), catalog, context };
     let findings = step.examine(&registered, checks).await?;
-    let verified = verdict::conclude(manifests, &stored, &findings, || context.stamp()).await?;
+    let verified =
+        phase("verdict", verdict::conclude(manifests, &stored, &findings, || context.stamp())).await?;
     tracing::info!(checks = findings.checks.len(), "verified");
     result(&verified, false)
 }
@@ -130,23 +131,25 @@ impl Verify<'_> {
     async fn examine(&self, run: &Registered<'_>, checks: Vec<Check>) -> Result<Findings, Failure> {
         let args = self.args;
         let mut findings = Findings::default();
-        findings.differences.extend(self.files(run).await?);
+        findings.differences.extend(phase("files", self.files(run)).await?);
         let files_are_good = findings.is_clean();
         let backoff = self.backoff(staged::waits(args.timeout));
-        findings.differences.extend(staged::compare(self.catalog, run, backoff).await?);
+        let compared = staged::compare(self.catalog, run, backoff);
+        findings.differences.extend(phase("table", compared).await?);
 
-        let live = self.live(run, &checks).await?;
+        let live = phase("live", self.live(run, &checks)).await?;
         findings.checks.extend(gates::check(&args.gates, run.sealed.written.rows, live.as_ref()));
         // On broken files the SQL would fail for a reason that is not its own.
         if files_are_good && !checks.is_empty() {
             let staged = View::of(&run.sealed);
             let live = live.map_or_else(|| staged.without_rows(), |live| live.view);
             let subject = Subject { run: run.sealed.manifest.run.clone(), staged, live };
-            findings.checks.extend(sql::run(checks, subject, &args.engine, self.aws, self.context).await?);
+            let checked = sql::run(checks, subject, &args.engine, self.aws, self.context);
+            findings.checks.extend(phase("checks", checked).await?);
         }
         // Last, as it may wait for long; and not at all for a run that is rejected anyway.
         if findings.is_clean() {
-            findings.differences.extend(self.replica(run).await?);
+            findings.differences.extend(phase("replica", self.replica(run)).await?);
         }
         Ok(findings)
     }

@@ -13,7 +13,7 @@ mod scratch;
 mod ship;
 
 use lakeward_aws::SdkConfig;
-use lakeward_cli::Context;
+use lakeward_cli::{Context, phase};
 use lakeward_lake::{Lake, Work};
 use lakeward_manifest::{AttemptId, Column, DataFile, Manifest, ManifestUri, Phase, Refusal, RunId, Written};
 use lakeward_outcome::{Failure, Kind};
@@ -62,7 +62,7 @@ pub struct WriteResult {
 pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failure> {
     let WriteArgs { query, target, run, engine, upload, .. } = args;
     let job = Job::resolve(query, target, run, context.now())?;
-    context.identify("run", &job.run.id);
+    context.begin_run(&job.table.root, &job.run.id);
     context.identify("table", &job.table.glue);
     let aws = context.aws().await?;
     let lake = Lake::open(&aws, job.table.root.clone(), &context)?;
@@ -86,27 +86,29 @@ impl Write<'_> {
     async fn write(&self, engine: &EngineArgs, upload: &UploadArgs) -> Result<WriteResult, Failure> {
         let Self { job, attempt, aws, lake, context } = *self;
         let manifests = &lake.manifests;
-        if let Some(written) = claim::find_written(manifests, job).await? {
+        if let Some(written) = phase("find", claim::find_written(manifests, job)).await? {
             tracing::info!("this request was written before: nothing to do");
             return self.result(&written, true);
         }
 
         context.identify("attempt", attempt);
-        preflight::check(lake, job, attempt).await?;
+        phase("preflight", preflight::check(lake, job, attempt)).await?;
         let scratch = Scratch::new(&engine.scratch_parent(), attempt.as_str())?;
-        let prepared = inputs::prepare(aws, job, engine, upload.memory(), &scratch, context).await?;
+        let prepared = inputs::prepare(aws, job, engine, upload.memory(), &scratch, context);
+        let prepared = phase("prepare", prepared).await?;
         let columns = Columns::of(&prepared.plan, job)?;
         preflight::check_live_table(&lake.catalog, job, &columns.partition, context.now()).await?;
 
-        let claimed = match claim::claim(manifests, job, attempt, context).await? {
+        let claimed = match phase("claim", claim::claim(manifests, job, attempt, context)).await? {
             Claimed::Mine(claimed) => claimed,
             Claimed::AlreadyWritten(written) => {
                 tracing::info!("another attempt has written this request meanwhile: nothing to do");
                 return self.result(&written, true);
             }
         };
-        match ship::ship(prepared, job, upload, &scratch, manifests, attempt, context).await {
-            Ok(files) => self.seal(claimed, columns, files).await,
+        let shipped = ship::ship(prepared, job, upload, &scratch, manifests, attempt, context);
+        match phase("ship", shipped).await {
+            Ok(files) => phase("seal", self.seal(claimed, columns, files)).await,
             Err(failure) => Err(self.give_up(failure, Undo::Always).await),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lakeward_cli::{Bar, Context, Measure, Record, Unit};
+use lakeward_cli::{Bar, Context, Measure, Record, Unit, dealt_with, phase};
 use lakeward_engine::{ExportOptions, ExportedFile, Growing};
 use lakeward_manifest::{AttemptId, DataFile, LONGEST_KEY, PartitionValue, Prefix};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
@@ -14,6 +14,7 @@ use lakeward_store::{Contents, Manifests, ObjectId, Upload, UploadLimits, Upload
 use serde_json::Map;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use crate::args::UploadArgs;
 use crate::inputs::Prepared;
@@ -46,7 +47,8 @@ pub(crate) async fn ship(
     let interrupt = session.cancel();
     let prefix = job.table.root.attempt_prefix(&job.run.id, attempt);
     let options = export_options(job, scratch, &prefix);
-    let mut query = tokio::spawn(blocking(move || session.export(&plan, &options)));
+    let exported = phase("query", blocking(move || session.export(&plan, &options)));
+    let mut query = tokio::spawn(exported.in_current_span());
 
     let limits = UploadLimits::new(upload.part_size, upload.memory());
     let uploads = Uploads::new(manifests.store().clone(), limits);
@@ -217,7 +219,8 @@ impl Outbox {
         let upload = self.uploads.begin(self.prefix.key(&relative_path), file, contents);
         let (sender, receiver) = watch::channel(extent);
         self.extents.insert(relative_path.clone(), sender);
-        self.tasks.spawn(send_while_growing(upload, receiver, path, relative_path));
+        let sent = phase("upload", send_while_growing(upload, receiver, path, relative_path));
+        self.tasks.spawn(sent.in_current_span());
         Ok(())
     }
 
@@ -265,6 +268,7 @@ async fn send_while_growing(
         let Extent { length, complete } = *extents.borrow_and_update();
         if complete {
             let uploaded = upload.finish(length).await?;
+            dealt_with(&relative_path, length);
             remove(&path)?;
             return Ok((relative_path, uploaded));
         }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tracing::Instrument as _;
 
+use crate::span::CallSpan;
 use crate::{Applied, Backoff, CallError, Calls, Cancel, End, Fault, Operation, RetryPolicy};
 
 /// How long a call in flight may still take once the step is told to stop. Cutting it at once would
@@ -95,6 +97,22 @@ impl Caller {
 
     /// Makes a call, and again while it fails with a fault that `retry` accepts.
     pub async fn call_while<T, E, Sent>(
+        &self,
+        operation: &'static str,
+        retry: impl Fn(Fault) -> bool,
+        send: impl FnMut() -> Sent,
+    ) -> (Result<T, CallError>, Tries)
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        Sent: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let span = CallSpan::begin(self.service, operation);
+        let (outcome, tries) = self.try_while(operation, retry, send).instrument(span.span()).await;
+        span.end(outcome.as_ref().err(), tries);
+        (outcome, tries)
+    }
+
+    async fn try_while<T, E, Sent>(
         &self,
         operation: &'static str,
         retry: impl Fn(Fault) -> bool,

@@ -14,6 +14,7 @@ mod calls;
 mod cancel;
 mod config;
 mod fault;
+mod span;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

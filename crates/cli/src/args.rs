@@ -75,6 +75,15 @@ pub(crate) struct ObserveArgs {
     /// Write metrics of this execution to this file when it ends, for Prometheus (node exporter's textfile collector)
     #[arg(long, value_name = "FILE", env = METRICS_FILE)]
     pub(crate) metrics_file: Option<PathBuf>,
+
+    /// Send traces and metrics to this OpenTelemetry collector, by HTTP with protobuf (port 4318). All that is usual is
+    /// taken from the OTEL_... variables
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
+    pub(crate) otlp_endpoint: Option<String>,
+
+    /// The W3C trace context of what this execution is part of; without one, the steps of a run share a trace of their own
+    #[arg(long, value_name = "CONTEXT", env = "TRACEPARENT")]
+    pub(crate) traceparent: Option<String>,
 }
 
 /// The arguments of one binary.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lakeward_aws::{Caller, Cancel, RetryPolicy, SdkConfig};
-use lakeward_manifest::{CommandLine, ExecutionId, ShellCommand, Stamp, Step};
+use lakeward_manifest::{CommandLine, ExecutionId, RunId, ShellCommand, Stamp, Step, TableRoot};
 use lakeward_observe::{CallCount, Ending, Execution, Measure, Record};
 use lakeward_outcome::Failure;
 
@@ -12,6 +12,7 @@ use crate::args::CommonArgs;
 use crate::clock::{Clock, Ids};
 use crate::given::Given;
 use crate::logs::Identity;
+use crate::observers::Observers;
 use crate::program::Program;
 use crate::progress::{Bar, Unit};
 
@@ -24,6 +25,7 @@ pub struct Context<P = Step> {
     ids: Arc<dyn Ids>,
     caller: Caller,
     identity: Identity,
+    observers: Observers,
     record: Record,
     started: Timestamp,
     aws: AwsSource,
@@ -45,20 +47,21 @@ impl<P: Program> Context<P> {
     pub(crate) fn new(
         program: P,
         common: &CommonArgs,
+        execution: ExecutionId,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
-        identity: Identity,
     ) -> Self {
         let policy = RetryPolicy { patience: common.patience, ..RetryPolicy::default() };
         Self {
             program,
-            execution: ExecutionId::from_random(ids.random()),
+            execution,
             started: clock.now(),
             clock,
             ids,
             record: Record::default(),
             caller: Caller::new(policy, Cancel::new()),
-            identity,
+            identity: Identity::default(),
+            observers: Observers::default(),
             aws: AwsSource::Environment { region: common.region.clone() },
             expected_bucket_owner: common.expected_bucket_owner.clone(),
             catalog_id: common.catalog_id.clone(),
@@ -69,6 +72,11 @@ impl<P: Program> Context<P> {
     /// The same, with the flags that the execution was given.
     pub(crate) fn given(self, given: Given) -> Self {
         Self { given, ..self }
+    }
+
+    /// The same, told of in these logs and to these observers.
+    pub(crate) fn observed(self, identity: Identity, observers: Observers) -> Self {
+        Self { identity, observers, ..self }
     }
 
     /// A step inside another program: its clock, ids and AWS configuration are given, and it logs to nowhere of its own.
@@ -82,7 +90,8 @@ impl<P: Program> Context<P> {
         ids: Arc<dyn Ids>,
         aws: SdkConfig,
     ) -> Self {
-        let context = Self::new(program, common, clock, ids, Identity::default());
+        let execution = ExecutionId::from_random(ids.random());
+        let context = Self::new(program, common, execution, clock, ids);
         Self { aws: AwsSource::Given(Box::new(aws)), ..context }
     }
 
@@ -151,6 +160,15 @@ impl<P: Program> Context<P> {
     /// too. None when no shell can carry it.
     pub fn command(&self, line: CommandLine) -> Option<ShellCommand> {
         self.given.complete(line, self.program).to_shell()
+    }
+
+    /// Names the run in every log line from here on, and makes this execution part of its trace. To be called before
+    /// anything is asked of AWS.
+    pub fn begin_run(&self, root: &TableRoot, run: &RunId) {
+        self.identify("run", run);
+        if let Some(telemetry) = self.observers.telemetry() {
+            telemetry.join(&root.to_string(), run.as_str());
+        }
     }
 
     /// Names the table, run or attempt in every log line from here on.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use lakeward_aws::Cancel;
 use lakeward_manifest::{ExecutionId, Step};
-use lakeward_observe::{Ending, Execution};
+use lakeward_observe::{Ending, Execution, StepSpan};
 use lakeward_outcome::{Failure, Kind, ResultExt};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::{Instrument as _, Span};
 
 use crate::args::{RESULT_PATH, ReaderArgs, StepArgs};
 use crate::clock::{Clock as _, Ids as _, System};
@@ -64,10 +65,15 @@ where
     };
     let common = args.common().clone();
     let text = text(&args);
-    let identity = logs::init(program.name(), &common, Arc::new(System));
-    let context = Context::new(program, &common, Arc::new(System), Arc::new(System), identity).given(given);
+    let execution = ExecutionId::from_random(System.random());
+    let observers = Observers::new(&common.observe, &execution, Arc::new(System));
+    let identity = logs::init(program.name(), &common, Arc::new(System), observers.telemetry());
+    let context = Context::new(program, &common, execution, Arc::new(System), Arc::new(System))
+        .given(given)
+        .observed(identity, observers.clone());
+    let span = StepSpan::begin(program.binary(), observers.telemetry());
     let outcome = match report::check_path(common.result_path.as_deref()) {
-        Ok(()) => in_runtime(body(args, context.clone()), context.cancel().clone()),
+        Ok(()) => in_runtime(body(args, context.clone()), context.cancel().clone(), span.span()),
         Err(failure) => Err(failure),
     };
     if let Err(failure) = &outcome {
@@ -80,8 +86,9 @@ where
         tracing::error!(kind = failure.kind().name(), "{failure}");
     }
     let ended = outcome.map(drop).and(delivered);
-    let ending = ended.as_ref().map_or_else(Ending::of, |()| Ending::Done);
-    Observers::new(&common.observe).tell(&context.ended(ending));
+    let execution = context.ended(ended.as_ref().map_or_else(Ending::of, |()| Ending::Done));
+    span.end(&execution);
+    observers.tell(&execution);
     ended.map_or_else(|failure| ExitCode::from(failure.kind().exit_code()), |()| ExitCode::SUCCESS)
 }
 
@@ -112,14 +119,18 @@ fn complaint(error: &clap::Error) -> String {
     said.strip_prefix("error: ").unwrap_or(&said).to_owned()
 }
 
-fn in_runtime<R>(body: impl Future<Output = Result<R, Failure>>, cancel: Cancel) -> Result<R, Failure> {
+fn in_runtime<R>(
+    body: impl Future<Output = Result<R, Failure>>,
+    cancel: Cancel,
+    span: &Span,
+) -> Result<R, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .or_fail(Kind::Unexpected, || "starting the async runtime".to_owned())?;
     let outcome = runtime.block_on(async {
         tokio::spawn(raise_on_signal(cancel));
-        body.await
+        body.instrument(span.clone()).await
     });
     // A blocking task that was interrupted must not keep the process alive.
     runtime.shutdown_background();

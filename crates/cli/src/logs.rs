@@ -7,13 +7,16 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
+use lakeward_observe::Telemetry;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::{Layer as _, fmt as text};
 
 use crate::args::{CommonArgs, LogFormat};
 use crate::clock::Clock;
@@ -36,8 +39,14 @@ impl Identity {
     }
 }
 
-/// Starts logging. A filter that does not parse falls back to `info`, and says so.
-pub(crate) fn init(program: &str, common: &CommonArgs, clock: Arc<dyn Clock>) -> Identity {
+/// Starts logging, and collecting spans if somebody wants them. A filter that does not parse falls back to `info`, and
+/// says so.
+pub(crate) fn init(
+    program: &str,
+    common: &CommonArgs,
+    clock: Arc<dyn Clock>,
+    telemetry: Option<&Telemetry>,
+) -> Identity {
     let identity = Identity::default();
     identity.set("step", program.to_owned());
     let json = match common.log_format {
@@ -48,11 +57,11 @@ pub(crate) fn init(program: &str, common: &CommonArgs, clock: Arc<dyn Clock>) ->
     let parsed = EnvFilter::try_new(&common.log_level);
     let refused = parsed.as_ref().err().map(ToString::to_string);
     let format = Format { json, identity: identity.clone(), clock };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(parsed.unwrap_or_else(|_| EnvFilter::new("info")))
+    let lines = text::layer()
         .with_writer(std::io::stderr)
         .event_format(format)
-        .finish();
+        .with_filter(parsed.unwrap_or_else(|_| EnvFilter::new("info")));
+    let subscriber = Registry::default().with(telemetry.map(Telemetry::layer)).with(lines);
     // Fails only when logging was set up before in this process, which then stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
     if let Some(error) = refused {

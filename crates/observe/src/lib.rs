@@ -1,20 +1,26 @@
-//! What others are told of an execution once it has ended: Kubernetes by its termination log, Prometheus by a file of
-//! metrics.
+//! What others are told of an execution: Kubernetes by its termination log, Prometheus by a file of metrics, a collector of
+//! OpenTelemetry by traces and metrics.
 //!
 //! A step's code writes down what it has done in a [`Record`] and knows nothing of who reads it. Nothing here may fail a
 //! step or change its exit code: what cannot be told is an [`ObserveError`] for the log.
 
+mod courier;
 mod execution;
 mod exposition;
 mod metrics;
+mod otlp;
+mod phase;
 mod record;
 mod termination;
 
 use std::io;
 use std::path::PathBuf;
 
+pub use courier::Address;
 pub use execution::{CallCount, Ending, Execution};
 pub use metrics::{Aggregation, Measure, Metric};
+pub use otlp::{Random, StepSpan, Telemetry};
+pub use phase::{dealt_with, phase};
 pub use record::Record;
 
 /// Lakeward's version, as others are told it.
@@ -30,6 +36,20 @@ pub enum ObserveError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// An address that is none.
+    #[error("what is to be told is given no http:// or https:// URL: mend --otlp-endpoint")]
+    Address,
+    /// The variables of OpenTelemetry.
+    #[error("traces and metrics are told to nobody: a variable OTEL_EXPORTER_OTLP_… is not understood")]
+    Variables,
+    /// A collector of OpenTelemetry.
+    #[error("not all traces and metrics were told to {collector} (--otlp-endpoint): {reason}")]
+    Collector {
+        /// The collector.
+        collector: Address,
+        /// What it was.
+        reason: String,
     },
     /// The termination log.
     #[error("the reason could not be written to {path} (--termination-log): {source}", path = .path.display())]

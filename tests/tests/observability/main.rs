@@ -1,7 +1,9 @@
 //! What others are told of an execution, from outside.
 
+mod collector;
 mod logs;
 mod metrics;
+mod otlp;
 mod termination;
 
 /// A query that any step can be watched on.

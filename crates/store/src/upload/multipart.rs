@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use super::plan::MOST_PARTS;
 use super::{Contents, Stretch, Uploaded, Uploads, read};
@@ -134,12 +135,13 @@ impl Upload {
         self.started += 1;
         let (number, offset) = (self.started, self.offset);
         let (store, key, file) = (self.uploads.store.clone(), self.key.clone(), Arc::clone(&self.file));
-        self.sending.spawn(async move {
+        let sent = async move {
             let stretch = read(&store, &key, &file, offset, length).await?;
             let part = upload_part(&store, &key, &id, number, stretch).await;
             drop(memory);
             part
-        });
+        };
+        self.sending.spawn(sent.in_current_span());
         self.offset += length;
         Ok(())
     }

@@ -1,0 +1,124 @@
+//! Traces and metrics by OTLP: HTTP with protobuf, as every OpenTelemetry collector takes it.
+//!
+//! Headers, resource attributes, compression, batching and the like are configured as for any program that uses
+//! OpenTelemetry, by the `OTEL_…` variables, which its SDK reads itself.
+
+mod client;
+mod ids;
+mod meters;
+mod tracing;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::EnvResourceDetector;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
+use self::client::Client;
+use self::ids::Ids;
+pub use self::tracing::StepSpan;
+use crate::courier::BOUND;
+use crate::{Address, Execution, ObserveError};
+
+/// The name of everything that is told, unless `OTEL_SERVICE_NAME` says another.
+const SERVICE: &str = "lakeward";
+/// The variable by which OpenTelemetry is switched off altogether.
+const DISABLED: &str = "OTEL_SDK_DISABLED";
+
+/// Gives 128 random bits.
+pub type Random = Arc<dyn Fn() -> u128 + Send + Sync>;
+
+/// The traces and metrics of one execution, on their way to a collector.
+/// Clones share it.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    collector: Address,
+    client: Client,
+    resource: Resource,
+    ids: Ids,
+    traces: SdkTracerProvider,
+    parent: Option<String>,
+}
+
+impl Telemetry {
+    /// Starts to collect for `endpoint`, the URL of a collector. `execution` names this execution among all; `parent` is
+    /// the `traceparent` of the span that it belongs to. None when OpenTelemetry is switched off.
+    ///
+    /// # Errors
+    /// The endpoint is no URL, or a variable of OpenTelemetry makes no sense.
+    pub fn start(
+        endpoint: &str,
+        execution: &str,
+        parent: Option<String>,
+        random: Random,
+    ) -> Result<Option<Self>, ObserveError> {
+        if std::env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        let collector = Address::parse(endpoint)?;
+        let client = Client::new(&collector);
+        let (resource, ids) = (resource(execution), Ids::new(random));
+        let exporter = client.spans(&collector)?;
+        let traces = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_id_generator(ids.clone())
+            .with_resource(resource.clone())
+            .build();
+        Ok(Some(Self { collector, client, resource, ids, traces, parent }))
+    }
+
+    /// What turns spans of `tracing` into those of the trace.
+    pub(crate) fn tracer(&self) -> opentelemetry_sdk::trace::SdkTracer {
+        self.traces.tracer(SERVICE)
+    }
+
+    /// Makes this execution part of the trace of a run, which all of its steps share, unless it has a parent. To be called
+    /// before the first call to AWS.
+    pub fn join(&self, root: &str, run: &str) {
+        self.ids.join(root, run);
+    }
+
+    /// Sends what was collected, and the execution's metrics; waits for that no longer than [`BOUND`].
+    ///
+    /// # Errors
+    /// Not all of it has arrived, as far as is known.
+    pub fn finish(&self, execution: Execution) -> Result<(), ObserveError> {
+        let Self { collector, client, resource, traces, .. } = self.clone();
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            // What the client has met says more than these errors.
+            let _ = traces.shutdown_with_timeout(BOUND);
+            let told =
+                client.metrics(&collector).map(|exporter| meters::tell(exporter, resource, &execution));
+            // Nobody listens any more when it took too long.
+            let _ = sender.send(told.map(drop));
+        });
+        let failed = |reason| ObserveError::Collector { collector: self.collector.clone(), reason };
+        match ended.recv_timeout(BOUND) {
+            Err(_) => Err(failed(format!("no answer within {} seconds", BOUND.as_secs()))),
+            Ok(told) => {
+                told.and_then(|()| self.client.failure().map_or(Ok(()), |reason| Err(failed(reason))))
+            }
+        }
+    }
+}
+
+/// What every span and metric is told with. The user's attributes win over ours.
+fn resource(execution: &str) -> Resource {
+    let ours = [
+        KeyValue::new("service.version", crate::VERSION),
+        KeyValue::new("service.instance.id", execution.to_owned()),
+    ];
+    let resource = Resource::builder_empty()
+        .with_service_name(SERVICE)
+        .with_attributes(ours)
+        .with_detector(Box::new(EnvResourceDetector::new()));
+    match std::env::var("OTEL_SERVICE_NAME") {
+        Ok(name) if !name.is_empty() => resource.with_service_name(name).build(),
+        _ => resource.build(),
+    }
+}
