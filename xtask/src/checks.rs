@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::chart;
-use crate::components::{self, AIRFLOW, Components, SERVERS_AND_READERS};
+use crate::components::{self, AIRFLOW, Components, OBSERVERS, SERVERS_AND_READERS};
 use crate::fuzz;
 use crate::process;
 use crate::report::Report;
@@ -32,6 +32,8 @@ pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
     let install = || components::install(workspace.layout(), SERVERS_AND_READERS);
     let components = report.step("install components", install)?;
     let airflow = report.step("install Airflow", || components::install(workspace.layout(), AIRFLOW))?;
+    let observers =
+        report.step("install observers", || components::install(workspace.layout(), OBSERVERS))?;
     report.step("ruff and mypy", || check_python(workspace, &airflow))?;
     report.step("cargo-deny", || check_dependencies(workspace, &components))?;
     let tools = report.step("install the chart's tools", || chart::install(workspace.layout()))?;
@@ -40,6 +42,7 @@ pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
     report.step("tests, with components", || {
         let mut cargo = workspace.cargo();
         cargo.env("LAKEWARD_VENV", components.folder()).env("LAKEWARD_AIRFLOW_VENV", airflow.folder());
+        cargo.env("LAKEWARD_OBSERVE_VENV", observers.folder());
         process::run(cargo.args(TEST).args(FULL))
     })
 }

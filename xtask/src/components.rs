@@ -17,6 +17,9 @@ pub(crate) const SERVERS_AND_READERS: &str = "tests/requirements.txt";
 /// What the example for Airflow needs, and the tools that check its Python.
 pub(crate) const AIRFLOW: &str = "tests/airflow/requirements.txt";
 
+/// What reads metrics and lineage as those do who are told.
+pub(crate) const OBSERVERS: &str = "tests/observe/requirements.txt";
+
 /// A Python environment that holds what one file of requirements pins.
 #[derive(Debug)]
 pub(crate) struct Components {

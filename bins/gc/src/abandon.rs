@@ -80,7 +80,6 @@ impl Executor<'_> {
     /// [`Refusal::Published`], and [`Reachable`]: nothing was changed. Whatever S3 or Glue refuse: the run has ended, and
     /// the next gc goes on.
     pub(crate) async fn abandon(&self, uri: &ManifestUri) -> Result<Abandoned, Failure> {
-        self.context.begin_run(&uri.root, &uri.run);
         let mut done = Done::default();
         let Some(found) = self.manifests.find(&uri.run).await? else {
             tracing::info!("there is no manifest: nothing was claimed, so there is nothing to abandon");

@@ -63,9 +63,14 @@ pub struct Collected {
 pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
     args.check_modes()?;
     let root = args.target.root().clone();
+    // Until a manifest has told its name.
     context.identify("table", &root);
     if args.lifecycle_rule {
         return Ok(GcResult::Rule { lifecycle_configuration: lifecycle::rule(&root) });
+    }
+    match &args.target {
+        Target::Table(root) => context.begin_table(root),
+        Target::Run(uri) => context.begin_run(&uri.root, &uri.run),
     }
     let Lake { manifests, catalog } = Lake::open(&context.aws().await?, root, &context)?;
     let removal = if args.via_lifecycle { Removal::Tag } else { Removal::Delete };

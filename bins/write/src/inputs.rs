@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use lakeward_aws::SdkConfig;
-use lakeward_cli::Context;
-use lakeward_engine::{EngineError, Plan, Session, TableShape, needs_httpfs};
+use lakeward_cli::{Context, Dataset, Query, Record};
+use lakeward_engine::{EngineError, Input, Plan, Session, TableShape, needs_httpfs};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_session::{EngineArgs, Renewal, blocking, s3_access, stop};
 use lakeward_store::{Store, StoreOptions};
@@ -40,7 +40,7 @@ pub(crate) async fn prepare(
     let texts = [Some(job.request.sql.as_str()), job.init_sql.as_deref()];
     let access = if needs_httpfs(texts.into_iter().flatten()) { Some(s3_access(aws).await?) } else { None };
     let options = engine.options(scratch.engine(), reserve);
-    let setup = Setup { database, job: job.clone() };
+    let setup = Setup { database, job: job.clone(), lineage: context.keep_lineage() };
     let (session, secrets) = blocking(move || lakeward_session::open(options, access.as_ref())).await?;
     let interrupt = session.cancel();
     let preparing = blocking(move || setup.fill(session));
@@ -59,11 +59,16 @@ pub(crate) async fn prepare(
 struct Setup {
     database: Option<Database>,
     job: Job,
+    /// Where what the query reads is written down, if somebody wants to know.
+    lineage: Option<Record>,
 }
 
 impl Setup {
-    /// Attaches, sets, runs the init SQL, and plans the query.
+    /// Looks for what the query reads, attaches, sets, runs the init SQL, and plans the query.
     fn fill(self, session: Session) -> Result<(Session, Plan), EngineError> {
+        if let Some(record) = &self.lineage {
+            self.note_inputs(&session, record);
+        }
         if let Some(database) = &self.database {
             session.attach_database(&database.file, &database.name)?;
         }
@@ -79,6 +84,21 @@ impl Setup {
         let shape = TableShape { partition_by: table.partition_by.clone(), sort_by: table.sort_by.clone() };
         let plan = session.plan(&self.job.request.sql, &shape)?;
         Ok((session, plan))
+    }
+
+    /// What can be found; no run fails for it.
+    fn note_inputs(&self, session: &Session, record: &Record) {
+        let sql = &self.job.request.sql;
+        let inputs = session.inputs(sql).unwrap_or_default();
+        let inputs = inputs.into_iter().map(|input| self.dataset(input)).collect();
+        record.set_query(Query { sql: sql.clone(), inputs });
+    }
+
+    fn dataset(&self, input: Input) -> Dataset {
+        match input {
+            Input::Files(location) => Dataset::of_files(&location),
+            Input::Table(name) => Dataset::of_duckdb(self.job.request.database.as_deref(), &name),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ mod scratch;
 mod ship;
 
 use lakeward_aws::SdkConfig;
-use lakeward_cli::{Context, phase};
+use lakeward_cli::{Context, Query, phase};
 use lakeward_lake::{Lake, Work};
 use lakeward_manifest::{AttemptId, Column, DataFile, Manifest, ManifestUri, Phase, Refusal, RunId, Written};
 use lakeward_outcome::{Failure, Kind};
@@ -62,6 +62,7 @@ pub struct WriteResult {
 pub async fn run(args: WriteArgs, context: Context) -> Result<WriteResult, Failure> {
     let WriteArgs { query, target, run, engine, upload, .. } = args;
     let job = Job::resolve(query, target, run, context.now())?;
+    context.record().set_query(Query { sql: job.request.sql.clone(), inputs: Vec::new() });
     context.begin_run(&job.table.root, &job.run.id);
     context.identify("table", &job.table.glue);
     let aws = context.aws().await?;

@@ -84,6 +84,18 @@ pub(crate) struct ObserveArgs {
     /// The W3C trace context of what this execution is part of; without one, the steps of a run share a trace of their own
     #[arg(long, value_name = "CONTEXT", env = "TRACEPARENT")]
     pub(crate) traceparent: Option<String>,
+
+    /// Tell OpenLineage events to this URL (its /api/v1/lineage), or append them to this file
+    #[arg(long, value_name = "URL|FILE", env = "OPENLINEAGE_URL", hide_env_values = true)]
+    pub(crate) openlineage: Option<String>,
+
+    /// The namespace of the jobs in OpenLineage events
+    #[arg(long, value_name = "NAME", default_value = "lakeward", env = "OPENLINEAGE_NAMESPACE")]
+    pub(crate) openlineage_namespace: String,
+
+    /// The run that this execution is part of, as NAMESPACE/JOB/RUN-ID [default: the run of its table]
+    #[arg(long, value_name = "PARENT", env = "OPENLINEAGE_PARENT_ID")]
+    pub(crate) openlineage_parent: Option<String>,
 }
 
 /// The arguments of one binary.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lakeward_aws::{Caller, Cancel, RetryPolicy, SdkConfig};
 use lakeward_manifest::{CommandLine, ExecutionId, RunId, ShellCommand, Stamp, Step, TableRoot};
-use lakeward_observe::{CallCount, Ending, Execution, Measure, Record};
+use lakeward_observe::{CallCount, Ending, Execution, Measure, Place, Record};
 use lakeward_outcome::Failure;
 
 use crate::args::CommonArgs;
@@ -26,7 +26,6 @@ pub struct Context<P = Step> {
     caller: Caller,
     identity: Identity,
     observers: Observers,
-    record: Record,
     started: Timestamp,
     aws: AwsSource,
     expected_bucket_owner: Option<String>,
@@ -58,7 +57,6 @@ impl<P: Program> Context<P> {
             started: clock.now(),
             clock,
             ids,
-            record: Record::default(),
             caller: Caller::new(policy, Cancel::new()),
             identity: Identity::default(),
             observers: Observers::default(),
@@ -162,13 +160,25 @@ impl<P: Program> Context<P> {
         self.given.complete(line, self.program).to_shell()
     }
 
-    /// Names the run in every log line from here on, and makes this execution part of its trace. To be called before
-    /// anything is asked of AWS.
+    /// Begins to work on a run: names it in every log line from here on, and tells the observers. To be called before
+    /// anything is asked of AWS, so that all of it is in the run's trace.
     pub fn begin_run(&self, root: &TableRoot, run: &RunId) {
         self.identify("run", run);
-        if let Some(telemetry) = self.observers.telemetry() {
-            telemetry.join(&root.to_string(), run.as_str());
-        }
+        self.begin(root, Some(run));
+    }
+
+    /// Begins to work on a table as a whole: tells the observers.
+    pub fn begin_table(&self, root: &TableRoot) {
+        self.begin(root, None);
+    }
+
+    fn begin(&self, root: &TableRoot, run: Option<&RunId>) {
+        let place = Place {
+            bucket: root.bucket().to_owned(),
+            prefix: root.prefix().to_owned(),
+            run: run.map(ToString::to_string),
+        };
+        self.observers.begin(place, self.started);
     }
 
     /// Names the table, run or attempt in every log line from here on.
@@ -183,12 +193,17 @@ impl<P: Program> Context<P> {
 
     /// Writes down a measure of this execution, over what was written before.
     pub fn measure(&self, measure: Measure, value: u64) {
-        self.record.set(measure, value);
+        self.record().set(measure, value);
     }
 
     /// What this execution writes down of itself, for those that run beside the step.
     pub const fn record(&self) -> &Record {
-        &self.record
+        self.observers.record()
+    }
+
+    /// The same, if somebody wants to know what a query reads.
+    pub fn keep_lineage(&self) -> Option<Record> {
+        self.observers.keep_lineage().then(|| self.record().clone())
     }
 
     /// The execution as others are told of it, which ends now.
@@ -204,7 +219,7 @@ impl<P: Program> Context<P> {
             started: self.started,
             ended: self.now(),
             ending,
-            measures: self.record.measures(),
+            measures: self.record().measures(),
             calls: calls
                 .map(|(operation, count)| CallCount {
                     service: operation.service,

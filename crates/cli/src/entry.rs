@@ -66,7 +66,7 @@ where
     let common = args.common().clone();
     let text = text(&args);
     let execution = ExecutionId::from_random(System.random());
-    let observers = Observers::new(&common.observe, &execution, Arc::new(System));
+    let observers = Observers::new(&common.observe, program.name(), &execution, Arc::new(System));
     let identity = logs::init(program.name(), &common, Arc::new(System), observers.telemetry());
     let context = Context::new(program, &common, execution, Arc::new(System), Arc::new(System))
         .given(given)

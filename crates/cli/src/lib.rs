@@ -25,7 +25,7 @@ pub use args::{CommonArgs, ReaderArgs, StepArgs, flags_without_variable, parse_d
 pub use clock::{Clock, Ids, System};
 pub use context::Context;
 pub use entry::{run_reader, run_step};
-pub use lakeward_observe::{Measure, Record, dealt_with, phase};
+pub use lakeward_observe::{Columns, Dataset, Glue, Measure, Query, Record, dealt_with, phase};
 pub use program::Program;
 pub use progress::{Bar, Unit};
 pub use report::Report;

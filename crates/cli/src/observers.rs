@@ -2,44 +2,61 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
+use jiff::Timestamp;
 use lakeward_manifest::ExecutionId;
-use lakeward_observe::{Execution, ObserveError, Telemetry};
+use lakeward_observe::{BOUND, Execution, Lineage, LineageOptions, ObserveError, Place, Record, Telemetry};
 
 use crate::args::{METRICS_FILE, ObserveArgs, TERMINATION_LOG, TERMINATION_LOG_OF_KUBERNETES};
 use crate::clock::Ids;
 use crate::report;
 
-/// The observers of one execution.
+/// The variables of OpenLineage that are no flags: a key is no word for a command line.
+const ENDPOINT: &str = "OPENLINEAGE_ENDPOINT";
+const API_KEY: &str = "OPENLINEAGE_API_KEY";
+const DISABLED: &str = "OPENLINEAGE_DISABLED";
+/// Where OpenLineage's own backend takes events.
+const DEFAULT_ENDPOINT: &str = "api/v1/lineage";
+
+/// The observers of one execution, and what it writes down for them. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observers {
+    record: Record,
     termination_log: Option<PathBuf>,
     metrics_file: Option<PathBuf>,
     telemetry: Option<Telemetry>,
-    /// Why one of them cannot be told.
-    missing: Option<Arc<ObserveError>>,
+    lineage: Option<Lineage>,
+    /// Why some of them cannot be told.
+    missing: Arc<Vec<ObserveError>>,
 }
 
 impl Observers {
     /// As the arguments say.
-    pub(crate) fn new(args: &ObserveArgs, execution: &ExecutionId, ids: Arc<dyn Ids>) -> Self {
-        let random = Arc::new(move || ids.random());
-        let started = match &args.otlp_endpoint {
-            // A variable that is set to nothing is as good as none.
-            Some(endpoint) if !endpoint.is_empty() => {
-                Telemetry::start(endpoint, execution.as_str(), args.traceparent.clone(), random)
-            }
-            Some(_) | None => Ok(None),
-        };
-        let (telemetry, missing) = match started {
-            Ok(telemetry) => (telemetry, None),
-            Err(error) => (None, Some(Arc::new(error))),
-        };
+    pub(crate) fn new(
+        args: &ObserveArgs,
+        step: &'static str,
+        execution: &ExecutionId,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        let record = Record::default();
+        let mut missing = Vec::new();
+        let mut started = |error| missing.push(error);
+        let telemetry = telemetry(args, execution, ids).unwrap_or_else(|error| {
+            started(error);
+            None
+        });
+        let lineage = lineage(args, step, execution, &record).unwrap_or_else(|error| {
+            started(error);
+            None
+        });
         Self {
+            record,
             termination_log: Some(args.termination_log.clone()),
             metrics_file: args.metrics_file.clone(),
             telemetry,
-            missing,
+            lineage,
+            missing: Arc::new(missing),
         }
     }
 
@@ -53,14 +70,36 @@ impl Observers {
         }
     }
 
+    /// What the execution writes down of itself.
+    pub(crate) const fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// Who collects traces and metrics.
     pub(crate) const fn telemetry(&self) -> Option<&Telemetry> {
         self.telemetry.as_ref()
     }
 
-    /// Tells them how it ended.
+    /// Whether somebody wants to know what was read.
+    pub(crate) const fn keep_lineage(&self) -> bool {
+        self.lineage.is_some()
+    }
+
+    /// Tells them at which table the execution has begun to work, and at which run.
+    pub(crate) fn begin(&self, place: Place, at: Timestamp) {
+        if let (Some(telemetry), Some(run)) = (&self.telemetry, &place.run) {
+            telemetry.join(&format!("s3://{}/{}", place.bucket, place.prefix), run);
+        }
+        self.record.set_place(place);
+        if let Some(lineage) = &self.lineage {
+            lineage.begin(at);
+        }
+    }
+
+    /// Tells them how it ended. Takes no longer than [`BOUND`], whoever does not answer.
     pub(crate) fn tell(&self, execution: &Execution) {
-        if let Some(error) = &self.missing {
+        let deadline = Instant::now() + BOUND;
+        for error in self.missing.iter() {
             tracing::warn!("{error}");
         }
         if let Some(path) = &self.termination_log {
@@ -69,8 +108,14 @@ impl Observers {
         if let Some(path) = &self.metrics_file {
             warn_of(execution.write_metrics(path));
         }
+        if let Some(lineage) = &self.lineage {
+            lineage.end(execution);
+        }
         if let Some(telemetry) = &self.telemetry {
-            warn_of(telemetry.finish(execution.clone()));
+            warn_of(telemetry.finish(execution.clone(), deadline));
+        }
+        if let Some(lineage) = &self.lineage {
+            warn_of(lineage.settle(deadline));
         }
     }
 }
@@ -79,4 +124,43 @@ fn warn_of(told: Result<(), ObserveError>) {
     if let Err(error) = told {
         tracing::warn!("{error}");
     }
+}
+
+fn telemetry(
+    args: &ObserveArgs,
+    execution: &ExecutionId,
+    ids: Arc<dyn Ids>,
+) -> Result<Option<Telemetry>, ObserveError> {
+    let Some(endpoint) = given(args.otlp_endpoint.as_deref()) else { return Ok(None) };
+    let random = Arc::new(move || ids.random());
+    Telemetry::start(endpoint, execution.as_str(), args.traceparent.clone(), random)
+}
+
+fn lineage(
+    args: &ObserveArgs,
+    step: &'static str,
+    execution: &ExecutionId,
+    record: &Record,
+) -> Result<Option<Lineage>, ObserveError> {
+    let Some(target) = given(args.openlineage.as_deref()) else { return Ok(None) };
+    if variable(DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return Ok(None);
+    }
+    let options = LineageOptions {
+        target: target.to_owned(),
+        endpoint: variable(ENDPOINT).unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()),
+        api_key: variable(API_KEY),
+        namespace: args.openlineage_namespace.clone(),
+        parent: args.openlineage_parent.clone(),
+    };
+    Lineage::start(options, step, execution.as_str(), record.clone()).map(Some)
+}
+
+/// A variable that is set to nothing is as good as none.
+fn given(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -8,7 +8,7 @@ pub use known::identify;
 
 use lakeward_aws::SdkConfig;
 use lakeward_catalog::Catalog;
-use lakeward_cli::{Context, Program};
+use lakeward_cli::{Context, Glue, Program};
 use lakeward_manifest::TableRoot;
 use lakeward_outcome::Failure;
 use lakeward_store::{Manifests, StoreOptions};
@@ -30,6 +30,8 @@ impl Lake {
     /// No Region is configured, or an endpoint is malformed.
     pub fn open<P: Program>(aws: &SdkConfig, root: TableRoot, context: &Context<P>) -> Result<Self, Failure> {
         let options = StoreOptions { expected_owner: context.expected_bucket_owner().map(str::to_owned) };
+        let (region, account) = (lakeward_aws::region(aws)?.to_owned(), context.catalog_id());
+        context.record().set_glue(Glue { region, account: account.map(str::to_owned) });
         let manifests = Manifests::open(aws, root, options, context.caller().clone())?;
         let catalog = Catalog::open(aws, context.catalog_id(), context.caller().clone())?;
         Ok(Self { manifests, catalog })

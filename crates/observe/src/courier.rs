@@ -13,7 +13,7 @@ use url::Url;
 use crate::ObserveError;
 
 /// How long telling may take, and with it how much later a step may end for it.
-pub(crate) const BOUND: Duration = Duration::from_secs(5);
+pub const BOUND: Duration = Duration::from_secs(5);
 /// As much of an answer as is of interest.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 

@@ -1,6 +1,7 @@
 //! What others are told of an execution, from outside.
 
 mod collector;
+mod lineage;
 mod logs;
 mod metrics;
 mod otlp;

@@ -11,6 +11,7 @@ mod tracing;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
@@ -82,11 +83,11 @@ impl Telemetry {
         self.ids.join(root, run);
     }
 
-    /// Sends what was collected, and the execution's metrics; waits for that no longer than [`BOUND`].
+    /// Sends what was collected, and the execution's metrics; waits for that until `deadline`.
     ///
     /// # Errors
     /// Not all of it has arrived, as far as is known.
-    pub fn finish(&self, execution: Execution) -> Result<(), ObserveError> {
+    pub fn finish(&self, execution: Execution, deadline: Instant) -> Result<(), ObserveError> {
         let Self { collector, client, resource, traces, .. } = self.clone();
         let (sender, ended) = mpsc::channel();
         thread::spawn(move || {
@@ -98,8 +99,8 @@ impl Telemetry {
             let _ = sender.send(told.map(drop));
         });
         let failed = |reason| ObserveError::Collector { collector: self.collector.clone(), reason };
-        match ended.recv_timeout(BOUND) {
-            Err(_) => Err(failed(format!("no answer within {} seconds", BOUND.as_secs()))),
+        match ended.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Err(_) => Err(failed("no answer in time".to_owned())),
             Ok(told) => {
                 told.and_then(|()| self.client.failure().map_or(Ok(()), |reason| Err(failed(reason))))
             }
