@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::details::Details;
 use crate::glue;
 
 /// One of the two services on the port.
@@ -34,6 +35,9 @@ pub struct Call {
     pub caller: Option<String>,
     /// The access key that the request says it is signed with.
     pub access_key_id: Option<String>,
+    /// What else a permission may depend on.
+    #[serde(flatten)]
+    pub details: Details,
 }
 
 /// Where in S3 a request points.
@@ -100,7 +104,7 @@ impl Call {
             (Some(database), None) => database.to_owned(),
             (None, name) => name.or_else(|| member("/DatabaseInput/Name")).unwrap_or_default().to_owned(),
         };
-        Self::new(Service::Glue, operation, resource, &parts.headers)
+        Self::new(Service::Glue, operation, resource, &parts.headers, Details::default())
     }
 
     /// Describes a request to S3 by its method, path and query.
@@ -122,16 +126,23 @@ impl Call {
             .iter()
             .find(|(method, at, marker, _)| *method == parts.method && *at == level && fits(marker))
             .map_or(UNKNOWN, |(_, _, _, operation)| operation);
-        Self::new(Service::S3, operation, resource.to_owned(), &parts.headers)
+        Self::new(Service::S3, operation, resource.to_owned(), &parts.headers, Details::of(parts))
     }
 
-    fn new(service: Service, operation: &str, resource: String, headers: &HeaderMap) -> Self {
+    fn new(
+        service: Service,
+        operation: &str,
+        resource: String,
+        headers: &HeaderMap,
+        details: Details,
+    ) -> Self {
         Self {
             service,
             operation: operation.to_owned(),
             resource,
             caller: application(headers),
             access_key_id: glue::access_key_id(headers).map(str::to_owned),
+            details,
         }
     }
 }

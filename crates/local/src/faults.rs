@@ -345,6 +345,7 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::details::Details;
 
     fn call(operation: &str, resource: &str) -> Call {
         Call {
@@ -353,6 +354,7 @@ mod tests {
             resource: resource.to_owned(),
             caller: Some("lakeward-write".to_owned()),
             access_key_id: None,
+            details: Details::default(),
         }
     }
 

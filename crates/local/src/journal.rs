@@ -84,6 +84,7 @@ impl Journal {
 mod tests {
     use super::*;
     use crate::call::Service;
+    use crate::details::Details;
 
     #[test]
     fn a_request_is_kept_with_how_it_ended() {
@@ -94,6 +95,7 @@ mod tests {
             resource: "db.t".to_owned(),
             caller: None,
             access_key_id: None,
+            details: Details::default(),
         };
         let first = journal.begin(call.clone(), vec![]);
         let second = journal.begin(call, vec![7]);

@@ -194,6 +194,11 @@ impl LocalLake {
         self.backend.ignore_conditions(ignore);
     }
 
+    /// Refuses the use of this KMS key, to write or to read, as when the caller has no permission for it.
+    pub fn deny_key(&self, key: &str) {
+        self.backend.deny_key(key);
+    }
+
     /// Stops: releases what is paused, lets requests in flight end, and frees port and folder.
     pub async fn shutdown(mut self) {
         self.server.faults.clear();

@@ -22,6 +22,7 @@
 mod admin;
 mod call;
 mod content;
+mod details;
 mod faults;
 mod glue;
 mod hex;
@@ -35,6 +36,7 @@ mod storage;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use call::{Call, Service};
+pub use details::{DeletedObject, Details};
 pub use faults::{Effect, Fault, FaultReport, Faults, Hook, Rule, When};
 pub use journal::{Entry, Journal, Outcome};
 pub use lake::{LocalError, LocalLake};

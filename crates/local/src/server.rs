@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::call::{Call, Service, json_target};
+use crate::details;
 use crate::faults::{Fault, Faults, Verdict, When};
 use crate::glue::{self, Catalog, GlueError, GlueResult, batch_errors};
 use crate::journal::{Journal, Outcome};
@@ -129,8 +130,15 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
 
 async fn arrive(parts: Parts, body: Incoming) -> Result<Arrived, Dropped> {
     let Some(target) = json_target(&parts).map(str::to_owned) else {
-        let call = Call::of_s3(&parts);
-        return Ok(Arrived { parts, body: body.into(), json: None, call });
+        let mut call = Call::of_s3(&parts);
+        let body = if call.operation == "DeleteObjects" {
+            let bytes = collected(body).await?;
+            call.details.objects = details::deleted(&bytes);
+            bytes.into()
+        } else {
+            body.into()
+        };
+        return Ok(Arrived { parts, body, json: None, call });
     };
     let bytes = collected(body).await?;
     let members = serde_json::from_slice(&bytes).unwrap_or(Value::Null);

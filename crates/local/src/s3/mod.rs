@@ -11,6 +11,7 @@ mod checksums;
 mod conditions;
 mod copy;
 mod delete;
+mod encryption;
 mod listing;
 mod load;
 mod model;

@@ -1,12 +1,13 @@
 //! What a bucket holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use s3s::dto::LifecycleRule;
 use s3s::{S3Error, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
 use super::checksums::{Algorithm, Checksum, Extent};
+use super::encryption::Encryption;
 use crate::content::Content;
 use crate::options::ACCOUNT_ID;
 use crate::storage::Id;
@@ -19,6 +20,8 @@ pub(crate) const NULL_VERSION: &str = "null";
 pub(crate) struct Buckets {
     pub(crate) by_name: BTreeMap<String, Bucket>,
     pub(crate) switches: Switches,
+    /// KMS keys that the caller may not use.
+    pub(crate) denied_keys: BTreeSet<String>,
 }
 
 /// Ways in which a store may differ from S3.
@@ -106,6 +109,8 @@ pub(crate) struct ObjectHeaders {
     pub(crate) content_language: Option<String>,
     pub(crate) cache_control: Option<String>,
     pub(crate) metadata: HashMap<String, String>,
+    #[serde(default)]
+    pub(crate) encryption: Option<Encryption>,
 }
 
 /// Uploads are listed by key, then by age; upload ids grow with time.

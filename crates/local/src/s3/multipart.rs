@@ -11,6 +11,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksums::{self, Algorithm, Checksum, Claims, Extent, claims, show_checksum};
 use super::conditions::{self, WriteConditions};
+use super::encryption::{Encryption, show_encryption};
 use super::model::{Bucket, KeptPart, KeptUpload, Object, Part, Upload, UploadName};
 use super::objects::headers_of;
 use super::receive::{Incoming, receive};
@@ -48,19 +49,24 @@ impl Backend {
             tags: tags::from_header(input.tagging.as_deref())?,
         };
         let mut buckets = self.buckets();
-        let bucket = buckets.bucket_mut(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        buckets.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        buckets.check_key(kept.headers.encryption.as_ref(), "kms:GenerateDataKey")?;
+        let bucket = buckets.bucket_mut(&input.bucket, None)?;
         self.store.save(Kind::Upload, record, &kept).map_err(internal)?;
         let name = UploadName { key: input.key.clone(), id: record.to_string() };
         let upload_id = Some(name.id.clone());
+        let encryption = kept.headers.encryption.clone();
         bucket.uploads.insert(name, Upload { record, kept, parts: BTreeMap::new() });
-        Ok(S3Response::new(CreateMultipartUploadOutput {
+        let mut output = CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id,
             checksum_algorithm: named.map(|algorithm| ChecksumAlgorithm::from_static(algorithm.name())),
             checksum_type: named.map(|_| ChecksumType::from_static(extent.name())),
             ..Default::default()
-        }))
+        };
+        show_encryption!(output, &encryption);
+        Ok(S3Response::new(output))
     }
 
     pub(super) async fn upload_part(
@@ -73,9 +79,11 @@ impl Backend {
         }
         let owner = input.expected_bucket_owner.clone();
         let name = UploadName { key: input.key.clone(), id: input.upload_id.clone() };
-        let algorithm = {
+        let (algorithm, encryption) = {
             let buckets = self.buckets();
-            upload(buckets.bucket(&input.bucket, owner.as_deref())?, &name)?.kept.algorithm
+            let kept = &upload(buckets.bucket(&input.bucket, owner.as_deref())?, &name)?.kept;
+            buckets.check_key(kept.headers.encryption.as_ref(), "kms:GenerateDataKey")?;
+            (kept.algorithm, kept.headers.encryption.clone())
         };
         let incoming = Incoming {
             body: input.body.take(),
@@ -89,7 +97,7 @@ impl Backend {
         let claimed: Vec<_> = received.claimed().collect();
         let part = NewPart {
             number: input.part_number,
-            etag: received.digests.etag(),
+            etag: Encryption::etag(encryption.as_ref(), received.digests.etag(), self.store.fresh_id()),
             checksum: received.checksum(Some(algorithm))?,
             content: received.content,
         };
@@ -101,6 +109,7 @@ impl Backend {
         }
         let mut output = UploadPartOutput { e_tag: Some(ETag::Strong(etag)), ..Default::default() };
         show_checksum!(output, checksum);
+        show_encryption!(output, &encryption);
         Ok(S3Response::new(output))
     }
 
@@ -165,7 +174,7 @@ impl Backend {
             replication: None,
         };
         let used: Vec<i32> = parts.iter().map(|part| part.kept.number).collect();
-        let etag = object.etag.clone();
+        let (etag, encryption) = (object.etag.clone(), object.headers.encryption.clone());
         let version_id = self.add_version(&mut buckets, &input.bucket, &input.key, Some(object))?;
         let bucket = buckets.bucket_mut(&input.bucket, None)?;
         self.forget_upload(bucket, &name, &used)?;
@@ -179,6 +188,7 @@ impl Backend {
             ..Default::default()
         };
         show_checksum!(output, checksum);
+        show_encryption!(output, &encryption);
         Ok(S3Response::new(output))
     }
 

@@ -11,6 +11,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksums::{Algorithm, claims, show_checksum};
 use super::conditions::{ReadConditions, WriteConditions};
+use super::encryption::{Encryption, show_encryption};
 use super::model::{Bucket, Object, ObjectHeaders, ReplicationState, Version};
 use super::receive::{Incoming, receive};
 use super::{Backend, shown_time, tags};
@@ -19,6 +20,8 @@ impl Backend {
     pub(super) async fn put(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let mut input = req.input;
         self.check_bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        let headers = headers_of!(input);
+        self.buckets().check_key(headers.encryption.as_ref(), "kms:GenerateDataKey")?;
         let wanted =
             input.checksum_algorithm.as_ref().map(|name| Algorithm::named(name.as_str())).transpose()?;
         let incoming = Incoming {
@@ -31,10 +34,11 @@ impl Backend {
         };
         let received = receive(&self.store, incoming, wanted).await?;
         let checksum = received.checksum(wanted)?;
+        let encryption = headers.encryption.clone();
         let object = Object {
-            etag: received.digests.etag(),
+            etag: Encryption::etag(encryption.as_ref(), received.digests.etag(), self.store.fresh_id()),
             checksum: checksum.clone(),
-            headers: headers_of!(input),
+            headers,
             tags: tags::from_header(input.tagging.as_deref())?,
             legal_hold: input.object_lock_legal_hold_status.is_some_and(|status| is_on(&status)),
             replication: None,
@@ -47,6 +51,7 @@ impl Backend {
             PutObjectOutput { e_tag: Some(ETag::Strong(etag)), version_id, ..Default::default() };
         show_checksum!(output, checksum);
         output.checksum_type = Some(ChecksumType::from_static(checksum.extent.name()));
+        show_encryption!(output, &encryption);
         Ok(S3Response::new(output))
     }
 
@@ -88,6 +93,7 @@ impl Backend {
         let buckets = self.buckets();
         let bucket = buckets.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
         let (version, object) = find(bucket, &input.key, input.version_id.as_deref())?;
+        buckets.check_key(object.headers.encryption.as_ref(), "kms:Decrypt")?;
         let conditions = ReadConditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
@@ -113,6 +119,7 @@ impl Backend {
         let buckets = self.buckets();
         let bucket = buckets.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
         let (version, object) = find(bucket, &input.key, input.version_id.as_deref())?;
+        buckets.check_key(object.headers.encryption.as_ref(), "kms:Decrypt")?;
         let conditions = ReadConditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
@@ -163,6 +170,11 @@ macro_rules! headers_of {
             content_language: $input.content_language.clone(),
             cache_control: $input.cache_control.clone(),
             metadata: $input.metadata.clone().unwrap_or_default(),
+            encryption: $crate::s3::encryption::Encryption::asked(
+                $input.server_side_encryption.as_ref(),
+                $input.ssekms_key_id.as_deref(),
+                $input.bucket_key_enabled,
+            )?,
         }
     };
 }
@@ -177,6 +189,7 @@ macro_rules! shown {
             content_language,
             cache_control,
             metadata,
+            encryption,
         } = $object.headers.clone();
         let mut output = $output {
             accept_ranges: Some("bytes".to_owned()),
@@ -196,6 +209,7 @@ macro_rules! shown {
             version_id: $version.kept.version_id.clone(),
             ..Default::default()
         };
+        show_encryption!(output, &encryption);
         if $with_checksum {
             show_checksum!(output, $object.checksum);
             output.checksum_type = Some(ChecksumType::from_static($object.checksum.extent.name()));
