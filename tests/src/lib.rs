@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod crash;
 pub mod embedded;
 pub mod lake;
+pub mod permissions;
 pub mod reader;
 pub mod readers;
 pub mod scenarios;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use lakeward_cli::{CommonArgs, StepArgs, parse_duration};
+use lakeward_cli::{CommonArgs, StepArgs, parse_account, parse_duration};
 use lakeward_manifest::ManifestUri;
 use lakeward_session::EngineArgs;
 
@@ -94,6 +94,10 @@ pub struct ReplicaArgs {
     /// The replica bucket's Region, when not the table's
     #[arg(long, value_name = "REGION", requires = "replica_bucket", env = "LAKEWARD_REPLICA_REGION")]
     pub replica_region: Option<String>,
+
+    /// Refuse a replica bucket that belongs to another AWS account than this one (12 digits)
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, env = "LAKEWARD_REPLICA_BUCKET_OWNER")]
+    pub replica_bucket_owner: Option<String>,
 }
 
 #[cfg(test)]

@@ -176,9 +176,10 @@ impl Verify<'_> {
             Some(region) => self.context.aws_in(region.clone()).await?,
             None => self.aws.clone(),
         };
-        // A replica often belongs to an account of its own: the expected owner is the table's.
-        let replica =
-            Store::open(&aws, bucket.name(), StoreOptions::default(), self.context.caller().clone())?;
+        // A replica often belongs to an account of its own, and so has an expected owner of its own.
+        let owner = self.args.replica.replica_bucket_owner.clone();
+        let options = StoreOptions { expected_owner: owner, ..StoreOptions::default() };
+        let replica = Store::open(&aws, bucket.name(), options, self.context.caller().clone())?;
         let concurrency = self.args.concurrency.into();
         let pair = replica::Pair { source: self.store, replica: &replica, concurrency };
         let bar = self.context.progress("replica", run.sealed.written.files.len() as u64, Unit::Items);

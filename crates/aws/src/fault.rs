@@ -26,6 +26,8 @@ pub enum Fault {
     Denied,
     /// There are no credentials, or they are wrong or expired.
     Credentials,
+    /// The KMS key that the request needs is missing, disabled, or of the wrong kind.
+    Key,
     /// A condition of the request does not hold (412).
     Precondition,
     /// A concurrent request was in the way (409); nothing was applied.
@@ -147,9 +149,12 @@ impl Classify for CallError {
             | Fault::Unreachable
             | Fault::Conflict
             | Fault::Interrupted => Kind::Transient,
-            Fault::Denied | Fault::Credentials | Fault::Quota | Fault::Moved | Fault::Unsupported => {
-                Kind::Configuration
-            }
+            Fault::Denied
+            | Fault::Credentials
+            | Fault::Key
+            | Fault::Quota
+            | Fault::Moved
+            | Fault::Unsupported => Kind::Configuration,
             Fault::NotFound
             | Fault::Precondition
             | Fault::ConcurrentModification
@@ -172,7 +177,8 @@ fn fault_of_code(code: &str) -> Option<Fault> {
         | "RequestLimitExceeded"
         | "TooManyRequestsException"
         | "RequestThrottled"
-        | "ResourceNotReadyException" => Fault::Throttled,
+        | "ResourceNotReadyException"
+        | "KMS.ThrottlingException" => Fault::Throttled,
         "InternalError" | "InternalServiceException" | "InternalFailure" | "OperationTimeoutException" => {
             Fault::Server
         }
@@ -194,6 +200,8 @@ fn fault_of_code(code: &str) -> Option<Fault> {
         | "RequestTimeTooSkewed"
         | "RequestExpired"
         | "InvalidToken" => Fault::Credentials,
+        // S3 passes on what KMS says under its name.
+        code if code.starts_with("KMS.") => Fault::Key,
         "PreconditionFailed" => Fault::Precondition,
         "ConditionalRequestConflict" | "OperationAborted" => Fault::Conflict,
         "ConcurrentModificationException" | "VersionMismatchException" => Fault::ConcurrentModification,

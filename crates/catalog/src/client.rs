@@ -51,7 +51,7 @@ impl Catalog {
     pub(crate) fn error(&self, on: impl Display, source: CallError) -> CatalogError {
         let (on, source) = (on.to_string(), Box::new(source));
         match source.fault {
-            Fault::Denied => CatalogError::Denied { on, action: source.operation, source },
+            Fault::Denied => CatalogError::Denied { on, action: to_allow(source.operation), source },
             Fault::Unreachable => {
                 CatalogError::Unreachable { endpoint: self.endpoint.to_string(), on, source }
             }
@@ -74,6 +74,11 @@ impl Catalog {
             _ => self.error(database, source),
         }
     }
+}
+
+fn to_allow(operation: &str) -> String {
+    lakeward_permissions::glue::named(operation)
+        .map_or_else(|| format!("glue:{operation}"), |operation| operation.to_allow())
 }
 
 pub(crate) fn malformed(operation: &'static str, on: impl Display, how: impl Display) -> CatalogError {

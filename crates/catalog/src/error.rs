@@ -23,14 +23,12 @@ pub enum CatalogError {
         table: TableName,
     },
     /// The caller may not do this.
-    #[error(
-        "access to {on} in glue is denied: allow glue:{action} on the table, its database and the catalog"
-    )]
+    #[error("access to {on} in glue is denied: allow {action} on the table, its database and the catalog")]
     Denied {
         /// The table or database.
         on: String,
-        /// The IAM action to allow.
-        action: &'static str,
+        /// The IAM actions to allow.
+        action: String,
         /// Glue's answer.
         source: Box<CallError>,
     },

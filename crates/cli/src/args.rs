@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, ValueEnum};
 use jiff::SignedDuration;
 
@@ -51,13 +52,25 @@ pub struct CommonArgs {
     #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = parse_duration, env = "LAKEWARD_PATIENCE")]
     pub patience: Duration,
 
-    /// Refuse a bucket that belongs to another AWS account than this one (12 digits)
+    /// Refuse a table's bucket that belongs to another AWS account than this one (12 digits)
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, env = "LAKEWARD_EXPECTED_BUCKET_OWNER")]
     pub expected_bucket_owner: Option<String>,
 
     /// The AWS account whose Glue Data Catalog to use, when not the caller's own (12 digits)
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, env = "LAKEWARD_CATALOG_ID")]
     pub catalog_id: Option<String>,
+
+    /// How S3 is to encrypt what this step puts [default: as the bucket does]
+    #[arg(long, value_enum, env = "LAKEWARD_SSE")]
+    pub sse: Option<Sse>,
+
+    /// The KMS key to encrypt with, an ARN, an id or an alias; with --sse aws:kms or aws:kms:dsse
+    #[arg(long, value_name = "KEY", env = "LAKEWARD_SSE_KMS_KEY_ID")]
+    pub sse_kms_key_id: Option<String>,
+
+    /// Let S3 use one data key for many objects, which makes fewer calls to KMS; with --sse aws:kms
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "LAKEWARD_BUCKET_KEY_ENABLED")]
+    pub bucket_key_enabled: bool,
 
     /// Who else is told of the execution.
     #[command(flatten)]
@@ -98,6 +111,20 @@ pub(crate) struct ObserveArgs {
     pub(crate) openlineage_parent: Option<String>,
 }
 
+/// Server-side encryption, in the words of S3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sse {
+    /// With keys of S3's own.
+    #[value(name = "AES256")]
+    S3,
+    /// With a key of KMS.
+    #[value(name = "aws:kms")]
+    Kms,
+    /// Twice, with a key of KMS.
+    #[value(name = "aws:kms:dsse")]
+    KmsTwice,
+}
+
 /// The arguments of one binary.
 pub trait StepArgs: Parser {
     /// The ids of flags that a command which continues this one's work is not given: the manifest holds what they say,
@@ -131,7 +158,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| malformed())
 }
 
-fn parse_account(text: &str) -> Result<String, String> {
+/// Parses an AWS account id.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn parse_account(text: &str) -> Result<String, String> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         Ok(text.to_owned())
     } else {

@@ -8,7 +8,7 @@ use lakeward_manifest::{CommandLine, ExecutionId, RunId, ShellCommand, Stamp, St
 use lakeward_observe::{CallCount, Ending, Execution, Measure, Place, Record};
 use lakeward_outcome::Failure;
 
-use crate::args::CommonArgs;
+use crate::args::{CommonArgs, Sse};
 use crate::clock::{Clock, Ids};
 use crate::given::Given;
 use crate::logs::Identity;
@@ -30,7 +30,27 @@ pub struct Context<P = Step> {
     aws: AwsSource,
     expected_bucket_owner: Option<String>,
     catalog_id: Option<String>,
+    encryption: Option<EncryptionArgs>,
     given: Given,
+}
+
+/// Server-side encryption as the user asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptionArgs {
+    /// How; nothing when only a key was named.
+    pub sse: Option<Sse>,
+    /// The KMS key.
+    pub kms_key_id: Option<String>,
+    /// Whether S3 may use one data key for many objects.
+    pub bucket_key: bool,
+}
+
+impl EncryptionArgs {
+    fn of(common: &CommonArgs) -> Option<Self> {
+        let (kms_key_id, bucket_key) = (common.sse_kms_key_id.clone(), common.bucket_key_enabled);
+        let asked = common.sse.is_some() || kms_key_id.is_some() || bucket_key;
+        asked.then_some(Self { sse: common.sse, kms_key_id, bucket_key })
+    }
 }
 
 /// Where the AWS configuration comes from.
@@ -63,6 +83,7 @@ impl<P: Program> Context<P> {
             aws: AwsSource::Environment { region: common.region.clone() },
             expected_bucket_owner: common.expected_bucket_owner.clone(),
             catalog_id: common.catalog_id.clone(),
+            encryption: EncryptionArgs::of(common),
             given: Given::default(),
         }
     }
@@ -126,6 +147,11 @@ impl<P: Program> Context<P> {
     /// The account whose Glue Data Catalog is used, when not the caller's own.
     pub fn catalog_id(&self) -> Option<&str> {
         self.catalog_id.as_deref()
+    }
+
+    /// How objects are to be encrypted, if the user said so.
+    pub const fn encryption(&self) -> Option<&EncryptionArgs> {
+        self.encryption.as_ref()
     }
 
     /// The AWS configuration as the SDK finds it.

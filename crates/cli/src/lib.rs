@@ -21,9 +21,11 @@ mod program;
 mod progress;
 mod report;
 
-pub use args::{CommonArgs, ReaderArgs, StepArgs, flags_without_variable, parse_duration};
+pub use args::{
+    CommonArgs, ReaderArgs, Sse, StepArgs, flags_without_variable, parse_account, parse_duration,
+};
 pub use clock::{Clock, Ids, System};
-pub use context::Context;
+pub use context::{Context, EncryptionArgs};
 pub use entry::{run_reader, run_step};
 pub use lakeward_observe::{Columns, Dataset, Glue, Measure, Query, Record, dealt_with, phase};
 pub use program::Program;

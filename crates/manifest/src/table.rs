@@ -54,7 +54,7 @@ pub struct GlueName {
 
 impl GlueName {
     /// What follows the live table's name in a staged table's.
-    const STAGED: &str = "__lakeward_";
+    pub const STAGED: &str = "__lakeward_";
     /// `__lakeward_2026_05_19_060000_0a1b2c3d`
     const SUFFIX_LENGTH: usize = Self::STAGED.len() + "2026_05_19_060000_0a1b2c3d".len();
 

@@ -9,6 +9,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use lakeward_aws::{CallError, Caller, Fault, SdkConfig};
 
 use crate::StoreError;
+use crate::encryption::{Encryption, denied_key_use};
 use crate::operations::Operation;
 
 /// How long an upload may take until S3 answers. The ordinary read timeout covers sending the body
@@ -23,6 +24,8 @@ const SERVICE: &str = "S3";
 pub struct StoreOptions {
     /// The account that must own the bucket; otherwise S3 answers 403 (`ExpectedBucketOwner`).
     pub expected_owner: Option<String>,
+    /// How new objects are encrypted; the bucket's own default without it.
+    pub encryption: Option<Encryption>,
 }
 
 /// One bucket. Clones share the connection and the count of calls.
@@ -39,6 +42,7 @@ pub struct Store {
 struct Place {
     bucket: String,
     owner: Option<String>,
+    encryption: Option<Encryption>,
     endpoint: String,
     region: String,
 }
@@ -61,7 +65,8 @@ impl Store {
         let patient = timeouts.read_timeout(UPLOAD_TIMEOUT).build();
         let uploader = Client::from_conf(s3.to_builder().timeout_config(patient).build());
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-        let place = Place { bucket: bucket.into(), owner: options.expected_owner, endpoint, region };
+        let StoreOptions { expected_owner: owner, encryption } = options;
+        let place = Place { bucket: bucket.into(), owner, encryption, endpoint, region };
         let caller = caller.to(SERVICE);
         Ok(Self { client: Client::from_conf(s3), uploader, caller, place: Arc::new(place) })
     }
@@ -96,6 +101,10 @@ impl Store {
         self.place.owner.clone()
     }
 
+    pub(crate) fn encryption(&self) -> Option<&Encryption> {
+        self.place.encryption.as_ref()
+    }
+
     /// Turns a failed call on a key or prefix into the error that says what to do.
     pub(crate) fn error(&self, operation: Operation, key: &str, source: CallError) -> StoreError {
         let source = Box::new(source);
@@ -108,6 +117,11 @@ impl Store {
                 StoreError::UploadGone { bucket, key }
             }
             Fault::NotFound => StoreError::NoSuchKey { bucket, key },
+            Fault::Key => StoreError::Key { bucket, key, source },
+            Fault::Denied if denied_key_use(&source).is_some() => {
+                let action = denied_key_use(&source).unwrap_or_default().to_owned();
+                StoreError::KeyDenied { bucket, key, action, source }
+            }
             Fault::Denied => {
                 let owner = self
                     .place
@@ -115,7 +129,7 @@ impl Store {
                     .as_ref()
                     .map(|owner| format!(", and make sure that the bucket belongs to account {owner}"));
                 let owner = owner.unwrap_or_default();
-                StoreError::Denied { bucket, key, action: operation.action, owner, source }
+                StoreError::Denied { bucket, key, action: operation.to_allow(), owner, source }
             }
             Fault::Moved => StoreError::WrongRegion { bucket, region: self.place.region.clone(), source },
             Fault::Unreachable => {

@@ -4,6 +4,7 @@ use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use bytes::Bytes;
 use lakeward_aws::{CallError, Fault, Tries};
 
+use crate::encryption::Encrypted as _;
 use crate::objects::whole_body;
 use crate::operations::{GET, PUT};
 use crate::{Crc64, ETag, Store, StoreError};
@@ -72,7 +73,7 @@ impl Store {
     fn put_request(&self, key: &str, bytes: &Bytes) -> PutObjectFluentBuilder {
         let put = self.client.put_object().bucket(self.bucket()).key(key).content_type(JSON);
         let put = put.checksum_crc64_nvme(Crc64::of(bytes).to_string()).body(bytes.clone().into());
-        put.set_expected_bucket_owner(self.owner())
+        put.encrypted(self.encryption()).set_expected_bucket_owner(self.owner())
     }
 
     async fn put_if(

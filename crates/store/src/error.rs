@@ -31,10 +31,38 @@ pub enum StoreError {
         bucket: String,
         /// The key or prefix.
         key: String,
-        /// The IAM action to allow.
-        action: &'static str,
+        /// The IAM actions to allow.
+        action: String,
         /// What to say about the expected owner, if one was given.
         owner: String,
+        /// S3's answer.
+        source: Box<CallError>,
+    },
+    /// The caller may not use the KMS key of an object.
+    #[error(
+        "the KMS key of s3://{bucket}/{key} may not be used: allow {action} on the key, in the policies of the role and of \
+         the key, or mend --sse-kms-key-id"
+    )]
+    KeyDenied {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+        /// The IAM action to allow.
+        action: String,
+        /// S3's answer.
+        source: Box<CallError>,
+    },
+    /// The KMS key of an object cannot be used by anybody.
+    #[error(
+        "the KMS key of s3://{bucket}/{key} cannot be used: it must exist, be enabled, and be in the bucket's region; \
+         mend it, the bucket's default encryption or --sse-kms-key-id"
+    )]
+    Key {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
         /// S3's answer.
         source: Box<CallError>,
     },
@@ -150,6 +178,8 @@ impl Classify for StoreError {
         match self {
             Self::NoSuchBucket { .. }
             | Self::Denied { .. }
+            | Self::KeyDenied { .. }
+            | Self::Key { .. }
             | Self::WrongRegion { .. }
             | Self::ConditionsIgnored { .. }
             | Self::File { .. } => Kind::Configuration,

@@ -8,6 +8,7 @@
 mod client;
 mod delete;
 mod documents;
+mod encryption;
 mod error;
 mod listing;
 mod manifests;
@@ -20,6 +21,7 @@ mod upload;
 pub use client::{Store, StoreOptions};
 pub use delete::{Deleted, Failure, ObjectId};
 pub use documents::{Document, Put};
+pub use encryption::{Algorithm, Encryption};
 pub use error::StoreError;
 pub use listing::{ListedObject, ObjectVersion, PendingUpload};
 pub use manifests::{ManifestError, Manifests, Stored};

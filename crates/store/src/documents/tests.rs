@@ -121,7 +121,8 @@ async fn errors_say_what_to_do() {
 #[tokio::test(start_paused = true)]
 async fn a_foreign_owner_is_named_in_the_error_and_every_call_demands_the_right_one() {
     let script = Script::in_order([Reply::xml_error(403, "AccessDenied")]);
-    let options = crate::StoreOptions { expected_owner: Some("111122223333".into()) };
+    let options =
+        crate::StoreOptions { expected_owner: Some("111122223333".into()), ..crate::StoreOptions::default() };
     let store = Store::open(&script.config(), "lake", options, lakeward_aws::testing::caller()).unwrap();
     let error = store.get(KEY).await.unwrap_err();
     assert!(error.to_string().contains("111122223333"), "{error}");

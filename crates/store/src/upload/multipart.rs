@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use super::plan::MOST_PARTS;
 use super::{Contents, Stretch, Uploaded, Uploads, read};
+use crate::encryption::Encrypted as _;
 use crate::operations::{COMPLETE_UPLOAD, CREATE_UPLOAD, PUT, UPLOAD_PART};
 use crate::{Crc64, ETag, Store, StoreError};
 
@@ -160,6 +161,7 @@ impl Upload {
             let request = request.content_type(&self.contents.content_type);
             let request = request.set_metadata(Some(self.contents.metadata.clone().into_iter().collect()));
             let request = request.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme);
+            let request = request.encrypted(store.encryption());
             request.checksum_type(ChecksumType::FullObject).set_expected_bucket_owner(store.owner()).send()
         };
         let (answer, tries) = store.caller.call(CREATE_UPLOAD.name, send).await;
@@ -215,7 +217,7 @@ impl Upload {
             let put = put.content_type(&self.contents.content_type);
             let put = put.set_metadata(Some(self.contents.metadata.clone().into_iter().collect()));
             let put = put.checksum_crc64_nvme(stretch.crc64.to_string()).body(stretch.bytes.clone().into());
-            put.set_expected_bucket_owner(store.owner()).send()
+            put.encrypted(store.encryption()).set_expected_bucket_owner(store.owner()).send()
         };
         // A 409 says that another conditional write was under way and this one was not applied.
         let retry = |fault: Fault| fault.is_passing() || fault == Fault::Conflict;

@@ -1,0 +1,5 @@
+//! What docs/SECURITY.md promises beside the policies, the programs as processes on the local lake.
+
+mod encryption;
+mod owner;
+mod story;
