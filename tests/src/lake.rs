@@ -21,8 +21,17 @@ impl Lake {
     /// # Errors
     /// No port or no temporary folder can be had.
     pub async fn start() -> Result<Self> {
+        Self::with(Credentials::default()).await
+    }
+
+    /// Starts it with a key of one's own.
+    ///
+    /// # Errors
+    /// As [`Lake::start`].
+    pub async fn with(credentials: Credentials) -> Result<Self> {
         let (buckets, databases) = (vec![BUCKET.to_owned()], vec![DATABASE.to_owned()]);
-        let local = LocalLake::start(Options { buckets, databases, ..Options::default() }).await?;
+        let local =
+            LocalLake::start(Options { buckets, databases, credentials, ..Options::default() }).await?;
         let endpoint = endpoint(&local);
         let backend = Backend::new(endpoint.clone(), endpoint, BUCKET, DATABASE)?;
         Ok(Self { local, backend })

@@ -68,6 +68,17 @@ pub enum AwsError {
         /// What is configured.
         endpoint: String,
     },
+    /// The endpoint of a service holds a user name or a password, which would go into messages, logs and the Host header.
+    #[error(
+        "the endpoint {endpoint:?} of {service} holds a user name or password: leave it out, keys come by \
+         AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )]
+    EndpointSecret {
+        /// The service (`S3`).
+        service: &'static str,
+        /// What is configured, without them.
+        endpoint: String,
+    },
     /// The step's name cannot be sent in a User-Agent.
     #[error("app name {0:?} may hold only ASCII letters, digits and !#$%&'*+-.^_`|~")]
     AppName(&'static str),
@@ -76,7 +87,10 @@ pub enum AwsError {
 impl Classify for AwsError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoRegion | Self::NoCredentials { .. } | Self::Endpoint { .. } => Kind::Configuration,
+            Self::NoRegion
+            | Self::NoCredentials { .. }
+            | Self::Endpoint { .. }
+            | Self::EndpointSecret { .. } => Kind::Configuration,
             Self::CredentialsUnavailable { .. } => Kind::Transient,
             Self::AppName(_) => Kind::Unexpected,
         }
@@ -145,6 +159,10 @@ pub fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
 /// What the SDK would only say when it builds a request, and then as of a request that failed.
 fn check_endpoint(config: &SdkConfig, service: &'static str) -> Result<(), AwsError> {
     let Some(endpoint) = endpoint(config, service) else { return Ok(()) };
+    // Whatever is wrong with it: what stands before an @ may be a password.
+    if let Some((_, host)) = endpoint.rsplit_once('@') {
+        return Err(AwsError::EndpointSecret { service, endpoint: format!("…@{host}") });
+    }
     let usable =
         Url::parse(&endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if usable { Ok(()) } else { Err(AwsError::Endpoint { service, endpoint }) }

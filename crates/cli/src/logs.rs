@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 use lakeward_observe::Telemetry;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -57,10 +58,9 @@ pub(crate) fn init(
     let parsed = EnvFilter::try_new(&common.log_level);
     let refused = parsed.as_ref().err().map(ToString::to_string);
     let format = Format { json, identity: identity.clone(), clock };
-    let lines = text::layer()
-        .with_writer(std::io::stderr)
-        .event_format(format)
-        .with_filter(parsed.unwrap_or_else(|_| EnvFilter::new("info")));
+    let wanted = parsed.unwrap_or_else(|_| EnvFilter::new("info")).and(filter_fn(holds_no_secret));
+    let lines =
+        text::layer().with_writer(std::io::stderr).event_format(format).with_filter(wanted);
     let subscriber = Registry::default().with(telemetry.map(Telemetry::layer)).with(lines);
     // Fails only when logging was set up before in this process, which then stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
@@ -68,6 +68,12 @@ pub(crate) fn init(
         tracing::warn!("log filter {:?} is not understood ({error}): using info", common.log_level);
     }
     identity
+}
+
+/// Whether lines of this kind can be shown. Tracing of the SDK has settings as it finds them, a password in an endpoint
+/// among them, before anybody can refuse that.
+fn holds_no_secret(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() != Level::TRACE || !metadata.target().starts_with("aws_")
 }
 
 struct Format {

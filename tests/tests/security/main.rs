@@ -2,4 +2,5 @@
 
 mod encryption;
 mod owner;
+mod secrets;
 mod story;
