@@ -44,6 +44,8 @@ enum JobError {
     CommaInProperty(String),
     #[error("{what} {name:?} has an empty name, '=' in it, or white space around it: choose another")]
     Unspeakable { what: &'static str, name: String },
+    #[error("{what} holds the character {character:?}, which Glue does not take: remove it")]
+    Control { what: String, character: char },
     #[error("{what} has {length} characters: Glue takes at most {max}")]
     TooLong { what: String, length: usize, max: usize },
     #[error("the run timestamp cannot name a run (--run-ts)")]
@@ -196,7 +198,25 @@ fn check_texts(table: &TableSpec) -> Result<(), JobError> {
         let length = text.chars().count();
         (length > max).then_some(JobError::TooLong { what, length, max })
     });
-    too_long.map_or(Ok(()), Err)
+    too_long.map_or(Ok(()), Err)?;
+    check_characters(table)
+}
+
+/// Characters that Glue takes in no text, by the string patterns of its Table and Column structures.
+fn check_characters(table: &TableSpec) -> Result<(), JobError> {
+    const LINES: &[char] = &['\t', '\r', '\n'];
+    const LINE: &[char] = &['\t'];
+    let description = table.comment.iter().map(|text| ("the table's comment".to_owned(), text, LINES));
+    let comments =
+        table.column_comments.iter().map(|(name, text)| (format!("the comment of {name}"), text, LINE));
+    let properties = table.properties.iter().flat_map(|(name, text)| {
+        [(format!("the name of property {name:?}"), name, LINE), (format!("property {name:?}"), text, LINES)]
+    });
+    let odd = description.chain(comments).chain(properties).find_map(|(what, text, allowed)| {
+        let character = text.chars().find(|c| c.is_ascii_control() && !allowed.contains(c))?;
+        Some(JobError::Control { what, character })
+    });
+    odd.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]
@@ -274,12 +294,16 @@ mod tests {
         assert!(!serde_json::to_string(&job.request).unwrap().contains("planted"));
     }
 
+    /// A step that prints its arguments, and as one of them what it is given by a variable.
+    const ECHO: &str =
+        "#!/bin/sh\nprintf '%s\\0' \"$@\" ${LAKEWARD_INIT_SQL:+\"--init-sql=$LAKEWARD_INIT_SQL\"}\n";
+
     /// The job of the command line that says the same, as a shell splits it.
     fn rebuilt(job: &Job) -> Job {
         let shell = job.command().to_shell().unwrap().to_string();
         let shim = tempfile::tempdir().unwrap();
         let echo = shim.path().join("lakeward-write");
-        std::fs::write(&echo, "#!/bin/sh\nprintf '%s\\0' \"$@\"\n").unwrap();
+        std::fs::write(&echo, ECHO).unwrap();
         std::fs::set_permissions(&echo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let path = format!("{}:/usr/bin:/bin", shim.path().display());
         let mut sh = std::process::Command::new("sh");
@@ -315,7 +339,10 @@ mod tests {
             row_group_size: Some(1000),
             target_file_size: Some(1_000_001),
             comment: Some(odd.into()),
-            column_comments: pairs(["A", "-b"]),
+            column_comments: pairs(["A", "-b"])
+                .into_iter()
+                .map(|(name, text)| (name, text.replace('\n', " ")))
+                .collect(),
             properties: pairs(["it's", "-$p q"]),
             ..target()
         };
@@ -361,6 +388,9 @@ mod tests {
         let refused = |target| resolve(query("SELECT 1"), target).unwrap_err().message();
         let comments = vec![("a".to_owned(), "x".repeat(256))];
         assert!(refused(TargetArgs { column_comments: comments, ..target() }).contains("at most 255"));
+        let lines = vec![("a".to_owned(), "two\nlines".to_owned())];
+        assert!(refused(TargetArgs { column_comments: lines, ..target() }).contains("'\\n'"));
+        assert!(refused(TargetArgs { comment: Some("a\0b".into()), ..target() }).contains("does not take"));
         let properties = vec![("lakeward.run".to_owned(), "x".to_owned())];
         assert!(refused(TargetArgs { properties, ..target() }).contains("Lakeward's own"));
         assert!(

@@ -36,6 +36,19 @@ impl DuckType {
         matches!(self, Self::List(_) | Self::Array(..) | Self::Struct(_) | Self::Map(..))
     }
 
+    /// Whether it is a type that is written to files, whatever the text is that it was read from: its own text then is
+    /// that of a type and of nothing else.
+    pub(crate) fn is_written(&self) -> bool {
+        match self {
+            Self::Scalar(name) => name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ')),
+            Self::Decimal(..) => true,
+            Self::List(item) | Self::Array(item, _) => item.is_written(),
+            Self::Struct(fields) => fields.iter().all(|field| field.of.is_written()),
+            Self::Map(key, value) => key.is_written() && value.is_written(),
+            Self::Enum | Self::Other(_) => false,
+        }
+    }
+
     /// Reads a type's text. Text that is not understood becomes [`DuckType::Other`].
     pub(crate) fn parse(text: &str) -> Self {
         let mut parser = Parser { rest: text };
@@ -212,6 +225,30 @@ impl<'a> Parser<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_more_than_a_type_is_no_written_type() {
+        for text in [
+            "BIGINT",
+            "TIMESTAMP WITH TIME ZONE",
+            "DECIMAL(38,0)",
+            "STRUCT(\"a;b\" DATE[], c MAP(INTEGER, VARCHAR))",
+        ] {
+            let read = DuckType::parse(text);
+            assert!(read.is_written(), "{text}");
+        }
+        for text in [
+            "",
+            "DATE}); DROP TABLE t; --",
+            "INTEGER) AS a, (SELECT 1",
+            "DATE; SELECT 1",
+            "UNION(a DATE)",
+            "DATE[1;2]",
+            "'x'",
+        ] {
+            assert!(!DuckType::parse(text).is_written(), "{text}");
+        }
+    }
 
     fn parsed(expression: &str) -> String {
         let db = duckdb::Connection::open_in_memory().unwrap();

@@ -130,6 +130,10 @@ impl EngineError {
                 "the SQL has parameters like ? or $1; write getvariable('name') and set the variable";
             return Self::Sql { doing: doing.to_owned(), message: message.to_owned() };
         }
+        if let duckdb::Error::NulError(_) = error {
+            let message = "it holds a NUL character, which SQL cannot; remove it";
+            return Self::Sql { doing: doing.to_owned(), message: message.to_owned() };
+        }
         Self::of_message(&error.to_string(), phase, doing)
     }
 

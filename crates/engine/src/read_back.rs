@@ -41,6 +41,14 @@ impl Session {
         if columns.is_empty() {
             return Err(EngineError::Argument(format!("the view {name} has no columns; name at least one")));
         }
+        // Types come from a manifest, and go into SQL as they are: one that something else has changed must not add to it.
+        if let Some(odd) = columns.iter().find(|column| !DuckType::parse(&column.duckdb_type).is_written()) {
+            return Err(EngineError::Argument(format!(
+                "the column {:?} has the type {:?}, which is none that is written: something else has changed the \
+                 manifest; write the run again",
+                odd.name, odd.duckdb_type
+            )));
+        }
         let select = select_from_files(files, columns);
         let view = identifier(name);
         self.execute(&format!("CREATE OR REPLACE TEMP VIEW {view} AS {select}"), DOING)?;
