@@ -31,6 +31,10 @@ lint:
 deny:
     cargo xtask deny
 
+# The bill of materials of what is shipped.
+sbom:
+    cargo xtask sbom
+
 # Look for texts from outside that break a promise.
 fuzz:
     cargo xtask fuzz

@@ -7,6 +7,7 @@ use crate::components::{self, AIRFLOW, Components, OBSERVERS, SERVERS_AND_READER
 use crate::fuzz;
 use crate::process;
 use crate::report::Report;
+use crate::sbom;
 use crate::workspace::Workspace;
 
 /// Folders whose Python is checked for style and types.
@@ -36,6 +37,7 @@ pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
         report.step("install observers", || components::install(workspace.layout(), OBSERVERS))?;
     report.step("ruff and mypy", || check_python(workspace, &airflow))?;
     report.step("cargo-deny", || check_dependencies(workspace, &components))?;
+    report.step("bill of materials", || sbom::check(workspace))?;
     let tools = report.step("install the chart's tools", || chart::install(workspace.layout()))?;
     report.step("chart", || chart::test(workspace, &tools))?;
     report.step("fuzzing", || fuzz::run(workspace, fuzz::SECONDS))?;

@@ -22,6 +22,7 @@ mod local_lake;
 mod pins;
 mod process;
 mod report;
+mod sbom;
 mod workspace;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ usage: cargo xtask <command>
   chart --readme put the values into the chart's README
   lint           only rustfmt and clippy
   deny           licences, bans and sources of all dependencies
+  sbom           write the bill of materials of what is shipped, as CycloneDX
+  sbom --check   the same, and hold it against the schema of CycloneDX
   setup          fetch DuckDB, so that plain cargo commands work too
   setup --full   fetch what `test --full` needs as well
   cargo <args>   run cargo with the target folder and settings of the commands above
@@ -72,6 +75,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["chart", "--readme"] => chart::write_readme(&Layout::from_environment()?)?,
         ["lint"] => checks::lint(&prepare()?)?,
         ["deny"] => checks::deny(&prepare()?)?,
+        ["sbom"] => println!("{}", sbom::write(&prepare()?)?.display()),
+        ["sbom", "--check"] => sbom::check(&prepare()?)?,
         ["setup"] => drop(prepare()?),
         ["setup", "--full"] => setup_full(prepare()?.layout())?,
         ["cargo", rest @ ..] => process::run(prepare()?.cargo().args(rest))?,

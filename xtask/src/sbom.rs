@@ -1,0 +1,237 @@
+//! The bill of materials of what is shipped: the crates that the programs are built from, DuckDB's library and its
+//! extension, with versions, licences and digests, as CycloneDX 1.6.
+//!
+//! Made here, from what cargo and the pins know, and not by a tool: those would take minutes to install, and know nothing
+//! of DuckDB. That it is CycloneDX is for CycloneDX's own validator to say. It holds no time and no path, so that the same
+//! sources give the same bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::components;
+use crate::pins::{self, Pinned};
+use crate::process;
+use crate::workspace::Workspace;
+
+/// The programs that are shipped, each a package.
+const PROGRAMS: [&str; 7] = [
+    "lakeward-write",
+    "lakeward-register",
+    "lakeward-verify",
+    "lakeward-swap",
+    "lakeward-gc",
+    "lakeward-status",
+    "lakeward-iam",
+];
+/// What links DuckDB.
+const ENGINE: &str = "lakeward-engine";
+const REQUIREMENTS: &str = "tests/sbom/requirements.txt";
+const VALIDATOR: &str = "tests/sbom/validate.py";
+
+/// Writes the bill of materials of this machine's platform into the target folder; gives its path.
+pub(crate) fn write(workspace: &Workspace) -> Result<PathBuf> {
+    let host = process::capture(workspace.command("rustc".as_ref()).arg("-vV"))?;
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    let mut metadata = workspace.cargo();
+    metadata.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", host]);
+    let metadata = serde_json::from_str(&process::capture(&mut metadata)?)
+        .context("`cargo metadata` did not write JSON")?;
+    let lock = workspace.layout().root().join("Cargo.lock");
+    let lock = fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    let bill = bill(&metadata, &checksums(&lock), &[pins::library()?, pins::httpfs()?])?;
+    let path = workspace.layout().target().join(format!("lakeward-{host}.cdx.json"));
+    let text = serde_json::to_string_pretty(&bill).context("writing the bill of materials")?;
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// Writes it, and holds it against CycloneDX's schema.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let path = write(workspace)?;
+    let validator = components::install(workspace.layout(), REQUIREMENTS)?;
+    process::run(workspace.command(&validator.program("python")).arg("-B").arg(VALIDATOR).arg(path))
+}
+
+/// A crate of the graph, by cargo's own id.
+struct Package<'m> {
+    name: &'m str,
+    version: &'m str,
+    license: Option<String>,
+    is_ours: bool,
+}
+
+impl Package<'_> {
+    /// Names it in the bill, and everywhere: see the specification of package URLs.
+    fn purl(&self) -> String {
+        format!("pkg:cargo/{}@{}", self.name, self.version.replace('+', "%2B"))
+    }
+}
+
+fn bill(
+    metadata: &Value,
+    checksums: &BTreeMap<(String, String), String>,
+    duckdb: &[Pinned],
+) -> Result<Value> {
+    let packages = packages(metadata)?;
+    let edges = edges(metadata)?;
+    let shipped = shipped(&packages, &edges);
+    let mut components = Vec::new();
+    let mut dependencies = Vec::new();
+    for id in &shipped {
+        let package = packages.get(id).with_context(|| format!("no package {id}"))?;
+        let digest = checksums.get(&(package.name.to_owned(), package.version.to_owned()));
+        components.push(component(package, digest));
+        let below = edges.get(id).into_iter().flatten().filter_map(|id| packages.get(id)).map(Package::purl);
+        let mut below: BTreeSet<String> = below.collect();
+        if package.name == ENGINE {
+            below.extend(duckdb.iter().map(reference));
+        }
+        dependencies.push(json!({ "ref": package.purl(), "dependsOn": below }));
+    }
+    components.extend(duckdb.iter().map(pinned));
+    let ours = packages.values().find(|package| package.name == PROGRAMS[0]).context("no lakeward-write")?;
+    let programs = packages.values().filter(|package| PROGRAMS.contains(&package.name)).map(Package::purl);
+    let programs: BTreeSet<String> = programs.collect();
+    dependencies.insert(0, json!({ "ref": "lakeward", "dependsOn": programs }));
+    let product = json!({ "type": "application", "bom-ref": "lakeward", "name": "lakeward", "version": ours.version,
+        "licenses": [{ "expression": "Apache-2.0" }] });
+    Ok(json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": { "component": product },
+        "components": components,
+        "dependencies": dependencies,
+    }))
+}
+
+fn packages(metadata: &Value) -> Result<BTreeMap<&str, Package<'_>>> {
+    let listed = metadata["packages"].as_array().context("`cargo metadata` names no packages")?;
+    Ok(listed.iter().filter_map(package).collect())
+}
+
+fn package(package: &Value) -> Option<(&str, Package<'_>)> {
+    // Before SPDX expressions, a slash was an OR.
+    let license = package["license"].as_str().map(|license| license.replace('/', " OR "));
+    let (name, version) = (package["name"].as_str()?, package["version"].as_str()?);
+    let is_ours = package["source"].is_null();
+    Some((package["id"].as_str()?, Package { name, version, license, is_ours }))
+}
+
+/// What each package is built with: not what only tests or build scripts use.
+fn edges(metadata: &Value) -> Result<BTreeMap<&str, Vec<&str>>> {
+    let nodes = metadata["resolve"]["nodes"].as_array().context("`cargo metadata` resolves nothing")?;
+    Ok(nodes.iter().filter_map(node).collect())
+}
+
+fn node(node: &Value) -> Option<(&str, Vec<&str>)> {
+    let normal =
+        |dep: &&Value| dep["dep_kinds"].as_array().into_iter().flatten().any(|kind| kind["kind"].is_null());
+    let deps = node["deps"].as_array().into_iter().flatten().filter(normal);
+    Some((node["id"].as_str()?, deps.filter_map(|dep| dep["pkg"].as_str()).collect()))
+}
+
+/// The ids of everything that the programs are made of.
+fn shipped<'m>(
+    packages: &BTreeMap<&'m str, Package<'m>>,
+    edges: &BTreeMap<&'m str, Vec<&'m str>>,
+) -> BTreeSet<&'m str> {
+    let programs = packages.iter().filter(|(_, package)| PROGRAMS.contains(&package.name));
+    let mut left: Vec<&str> = programs.map(|(id, _)| *id).collect();
+    let mut found = BTreeSet::new();
+    while let Some(id) = left.pop() {
+        if found.insert(id) {
+            left.extend(edges.get(id).into_iter().flatten());
+        }
+    }
+    found
+}
+
+fn component(package: &Package<'_>, digest: Option<&String>) -> Value {
+    let purl = package.purl();
+    let kind = if PROGRAMS.contains(&package.name) { "application" } else { "library" };
+    let mut component =
+        json!({ "type": kind, "bom-ref": purl, "name": package.name, "version": package.version });
+    if !package.is_ours {
+        component["purl"] = purl.into();
+    }
+    if let Some(license) = &package.license {
+        component["licenses"] = json!([{ "expression": license }]);
+    }
+    if let Some(digest) = digest {
+        component["hashes"] = json!([{ "alg": "SHA-256", "content": digest }]);
+    }
+    component
+}
+
+fn reference(file: &Pinned) -> String {
+    format!("pkg:github/duckdb/duckdb@v{}#{}", pins::DUCKDB, file.file)
+}
+
+fn pinned(file: &Pinned) -> Value {
+    json!({
+        "type": "library",
+        "bom-ref": reference(file),
+        "name": file.file,
+        "version": pins::DUCKDB,
+        "purl": reference(file),
+        "licenses": [{ "expression": "MIT" }],
+        "hashes": [{ "alg": "SHA-256", "content": file.sha256 }],
+    })
+}
+
+/// The SHA-256 of each crate as it was downloaded, by name and version, from the text of Cargo.lock.
+fn checksums(lock: &str) -> BTreeMap<(String, String), String> {
+    let field = |block: &str, name: &str| {
+        let value = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
+        Some(value?.trim_end_matches('"').to_owned())
+    };
+    let blocks = lock.split("[[package]]").skip(1);
+    let read = |block| Some(((field(block, "name")?, field(block, "version")?), field(block, "checksum")?));
+    blocks.filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata() -> Value {
+        let package = |name: &str, source: Option<&str>| json!({ "id": format!("id of {name}"), "name": name, "version": "1.0.0+x", "license": "MIT/Apache-2.0", "source": source });
+        let dep = |name: &str, kind: Option<&str>| json!({ "pkg": format!("id of {name}"), "dep_kinds": [{ "kind": kind }] });
+        json!({
+            "packages": [package("lakeward-write", None), package(ENGINE, None), package("used", Some("r")), package("test-only", Some("r"))],
+            "resolve": { "nodes": [
+                { "id": "id of lakeward-write", "deps": [dep(ENGINE, None), dep("test-only", Some("dev"))] },
+                { "id": format!("id of {ENGINE}"), "deps": [dep("used", None), dep("test-only", Some("build"))] },
+                { "id": "id of used", "deps": [] },
+                { "id": "id of test-only", "deps": [] },
+            ] },
+        })
+    }
+
+    #[test]
+    fn the_bill_has_what_is_shipped_with_its_digest_and_nothing_else() {
+        let lock =
+            "version = 4\n\n[[package]]\nname = \"used\"\nversion = \"1.0.0+x\"\nchecksum = \"0a1b\"\n";
+        let bill = bill(&metadata(), &checksums(lock), &[pins::library().unwrap()]).unwrap();
+        let named: Vec<&str> =
+            bill["components"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+        assert_eq!(named[..3], [ENGINE, "lakeward-write", "used"]);
+        assert!(named.len() == 4 && named[3].starts_with("libduckdb"), "{named:?}");
+        let used = &bill["components"][2];
+        assert_eq!(used["purl"], "pkg:cargo/used@1.0.0%2Bx");
+        assert_eq!(used["hashes"], json!([{ "alg": "SHA-256", "content": "0a1b" }]));
+        assert_eq!(used["licenses"], json!([{ "expression": "MIT OR Apache-2.0" }]));
+        let engine = bill["dependencies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|d| d["ref"] == "pkg:cargo/lakeward-engine@1.0.0%2Bx");
+        assert_eq!(engine.unwrap()["dependsOn"].as_array().unwrap().len(), 2, "{bill}");
+    }
+}
