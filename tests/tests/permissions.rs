@@ -257,3 +257,18 @@ async fn every_policy_allows_what_its_program_does_and_nothing_else() -> Result<
     encrypted(&mut observed).await.context("encrypted")?;
     observed.judge()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_a_policy_does_not_allow_is_told() -> Result<()> {
+    let lake = Lake::start().await?;
+    let mut observed = Observed::default();
+    let mut scene = Scene::new(&lake, &mut observed)?;
+    let run = scene.write(&scene.table.write(DAYS[0], SQL)).await?;
+    // As if register had the policy of status.
+    scene.run(Program::Status, &scene.table.register(&run)).await?;
+    let told = observed.judge().err().map(|error| error.to_string()).unwrap_or_default();
+    for action in ["glue:CreateTable", "s3:PutObject"] {
+        anyhow::ensure!(told.contains(action), "{action} is not told: {told}");
+    }
+    Ok(())
+}

@@ -10,9 +10,10 @@ mod stores;
 
 use anyhow::Context as _;
 use lakeward_tests::lake::Lake;
+use lakeward_tests::permissions::Observed;
 use lakeward_tests::scenarios;
 
-/// A test for each scenario, each on a lake of its own.
+/// A test for each scenario, each on a lake of its own. Whatever the programs ask of it has to be in their policies.
 macro_rules! tests {
     ($($module:ident: $($name:ident),+;)+) => {
         $(mod $module {
@@ -28,5 +29,8 @@ lakeward_tests::for_each_scenario!(tests);
 async fn play(name: &str) -> anyhow::Result<()> {
     let lake = Lake::start().await?;
     let scenario = scenarios::named(name).with_context(|| format!("no scenario {name}"))?;
-    scenario.run(lake.backend()).await
+    scenario.run(lake.backend()).await?;
+    let mut observed = Observed::default();
+    observed.hold_all(&lake)?;
+    observed.allowed()
 }
