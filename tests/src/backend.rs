@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::conformance::{Endpoint, REGION};
+use crate::image::{Container, NO_SHELL, open_to_all};
 use crate::step::Step;
 use crate::table::Table;
 
@@ -19,6 +20,7 @@ pub struct Backend {
     database: String,
     patience: Option<&'static str>,
     folder: Arc<TempDir>,
+    container: Option<Container>,
 }
 
 impl Backend {
@@ -29,13 +31,23 @@ impl Backend {
     pub fn new(s3: Endpoint, glue: Endpoint, bucket: &str, database: &str) -> Result<Self> {
         let folder = Arc::new(TempDir::new().context("making a temporary folder")?);
         let (bucket, database) = (bucket.to_owned(), database.to_owned());
-        Ok(Self { s3, glue, bucket, database, patience: None, folder })
+        Ok(Self { s3, glue, bucket, database, patience: None, folder, container: None })
     }
 
     /// The same, with steps that go on trying for no longer than `patience`, such as `10s`.
     #[must_use]
     pub fn with_patience(self, patience: &'static str) -> Self {
         Self { patience: Some(patience), ..self }
+    }
+
+    /// The same with steps that run in containers, which see its folder.
+    ///
+    /// # Errors
+    /// The folder cannot be opened to the containers' user.
+    pub fn in_containers(self, container: Container) -> Result<Self> {
+        open_to_all(self.folder())?;
+        let container = Some(container.sharing(self.folder()));
+        Ok(Self { container, ..self })
     }
 
     /// The same with another bucket, which must exist.
@@ -92,7 +104,16 @@ impl Backend {
 
     /// A step, such as `write`, that runs against this backend.
     pub fn step(&self, name: &'static str) -> Step {
-        Step::new(name, self.folder()).envs(self.step_env())
+        Step::new(name, self.folder()).container(self.container.clone()).envs(self.step_env())
+    }
+
+    /// The step that a line for a shell runs, with this home, working and temporary folder.
+    ///
+    /// # Errors
+    /// It begins with none of the binaries, or steps run in containers.
+    pub(crate) fn shell(&self, line: &str, folder: &Path) -> Result<Step> {
+        ensure!(self.container.is_none(), "{NO_SHELL}");
+        Ok(Step::of_shell(line, folder)?.envs(self.step_env()))
     }
 
     /// The variables of every step: those of [`Backend::env`], and its patience.

@@ -5,6 +5,7 @@ pub mod backend;
 pub mod conformance;
 pub mod crash;
 pub mod embedded;
+pub mod image;
 pub mod lake;
 pub mod permissions;
 pub mod reader;

@@ -12,12 +12,16 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
+use crate::image::{Container, Limits};
+
 /// A step that takes longer hangs.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// What a step is given of the environment of the tests: the rest must not matter.
 const INHERITED: [&str; 3] = ["PATH", "LD_LIBRARY_PATH", EXTENSIONS];
 /// Where DuckDB's httpfs extension lies.
 pub(crate) const EXTENSIONS: &str = "LAKEWARD_EXTENSION_DIR";
+/// No step asks the machine that it runs on for credentials.
+const NO_METADATA: [(&str, &str); 1] = [("AWS_EC2_METADATA_DISABLED", "true")];
 /// The unit of `ulimit -f`, in bytes.
 const LIMIT_UNIT: u64 = 512;
 
@@ -31,6 +35,7 @@ pub struct Step {
     stdin: String,
     limit: Option<Limit>,
     shell: Option<String>,
+    container: Option<Container>,
 }
 
 /// What the system refuses to the step, as a machine at its limits does.
@@ -50,7 +55,7 @@ impl Step {
     pub(crate) fn new(name: &'static str, folder: &Path) -> Self {
         let (args, env) = (Vec::new(), Vec::new());
         let (folder, stdin) = (folder.to_owned(), String::new());
-        Self { name, folder, args, env, stdin, limit: None, shell: None }
+        Self { name, folder, args, env, stdin, limit: None, shell: None, container: None }
     }
 
     /// The step that a line for a shell runs, as somebody would who has copied it.
@@ -69,6 +74,12 @@ impl Step {
     #[must_use]
     pub(crate) fn folder(self, folder: &Path) -> Self {
         Self { folder: folder.to_owned(), ..self }
+    }
+
+    /// Runs it in such a container; none: as a process of this machine.
+    #[must_use]
+    pub(crate) fn container(self, container: Option<Container>) -> Self {
+        Self { container, ..self }
     }
 
     /// Adds an argument.
@@ -156,29 +167,49 @@ impl Step {
     /// # Errors
     /// It cannot be started.
     pub async fn start(&self) -> Result<Running> {
-        let program = program(self.name)?;
         std::fs::create_dir_all(&self.folder).with_context(|| format!("making {}", self.folder.display()))?;
-        let mut command = match (&self.shell, self.limit) {
-            (Some(line), _) => shell(line),
-            (None, Some(limit)) => limited(&program, limit),
-            (None, None) => Command::new(&program),
+        let mut command = match &self.container {
+            Some(container) => self.contained(container),
+            None => self.process()?,
         };
-        command.args(&self.args).current_dir(&self.folder).env_clear();
-        let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        command.envs(inherited).env("HOME", &self.folder).env("TMPDIR", &self.folder);
-        if self.shell.is_some() {
-            command.env("PATH", beside(&program)?);
-        }
-        command
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.args(&self.args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("starting lakeward-{}", self.name))?;
         if let Some(mut stdin) = child.stdin.take() {
             // A step that does not read its input may have closed it.
             let _ = stdin.write_all(self.stdin.as_bytes()).await;
         }
         Ok(Running { name: self.name, child })
+    }
+
+    /// A process of this machine.
+    fn process(&self) -> Result<Command> {
+        let program = program(self.name)?;
+        let mut command = match (&self.shell, self.limit) {
+            (Some(line), _) => shell(line),
+            (None, Some(limit)) => limited(&program, limit),
+            (None, None) => Command::new(&program),
+        };
+        command.current_dir(&self.folder).env_clear();
+        let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(inherited).env("HOME", &self.folder).env("TMPDIR", &self.folder);
+        if self.shell.is_some() {
+            command.env("PATH", beside(&program)?);
+        }
+        command.envs(NO_METADATA).envs(self.env.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+
+    /// The command that has a container run it.
+    fn contained(&self, container: &Container) -> Command {
+        let limits = match self.limit {
+            Some(Limit::FileSize(bytes)) => Limits { file_size: Some(bytes), open_files: None },
+            Some(Limit::OpenFiles(most)) => Limits { file_size: None, open_files: Some(most) },
+            None => Limits::default(),
+        };
+        let own = self.env.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+        let env = NO_METADATA.map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
+        container.command(self.name, &self.folder, limits, env.into_iter().chain(own))
     }
 }
 

@@ -153,9 +153,9 @@ impl<'b> Table<'b> {
     /// A command that a step or `status` has printed, run by a shell.
     ///
     /// # Errors
-    /// It begins with none of the binaries.
+    /// It begins with none of the binaries, or steps run in containers.
     pub fn shell(&self, line: &str) -> Result<Step> {
-        Ok(Step::of_shell(line, &self.folder())?.envs(self.backend.step_env()))
+        self.backend.shell(line, &self.folder())
     }
 
     /// What `status` tells of a run.

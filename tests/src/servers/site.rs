@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 
 use crate::backend::Backend;
 use crate::conformance::{Endpoint, Gap, Report};
+use crate::image::Container;
 use crate::scenarios::{SCENARIOS, Scenario};
 
 const BUCKET: &str = "lake";
@@ -45,6 +46,7 @@ impl Forbidden {
 pub struct Site {
     s3: Endpoint,
     glue: Endpoint,
+    container: Option<Container>,
 }
 
 impl Site {
@@ -57,7 +59,13 @@ impl Site {
         let database = DatabaseInput::builder().name(DATABASE).build()?;
         let create = glue.glue().create_database().database_input(database);
         create.send().await.context("creating the database")?;
-        Ok(Self { s3, glue })
+        Ok(Self { s3, glue, container: None })
+    }
+
+    /// The same with steps that run in containers.
+    #[must_use]
+    pub fn in_containers(self, container: Container) -> Self {
+        Self { container: Some(container), ..self }
     }
 
     /// A backend with a folder of its own.
@@ -66,7 +74,11 @@ impl Site {
     /// No temporary folder can be made.
     pub fn backend(&self) -> Result<Backend> {
         let backend = Backend::new(self.s3.clone(), self.glue.clone(), BUCKET, DATABASE)?;
-        Ok(backend.with_patience(STEP_PATIENCE))
+        let backend = backend.with_patience(STEP_PATIENCE);
+        match &self.container {
+            Some(container) => backend.in_containers(container.clone()),
+            None => Ok(backend),
+        }
     }
 
     /// Plays every scenario.
