@@ -16,6 +16,8 @@ const PYTHON: [&str; 2] = ["examples/airflow", "tests/airflow"];
 const TEST: [&str; 2] = ["test", "--workspace"];
 /// Adds the tests against components that others wrote.
 const FULL: [&str; 2] = ["--features", "lakeward-tests/full"];
+/// Adds all tests that need more than this workspace.
+const EVERY: [&str; 2] = ["--features", "lakeward-tests/full,lakeward-tests/image"];
 
 /// Style, build and all tests that need nothing but this workspace.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
@@ -72,7 +74,7 @@ fn style_checks(report: &mut Report, workspace: &Workspace) -> Result<()> {
     report.step("clippy", || {
         // The tests against components as well: to compile them takes none.
         let mut cargo = workspace.cargo();
-        cargo.args(["clippy", "--workspace", "--all-targets"]).args(FULL);
+        cargo.args(["clippy", "--workspace", "--all-targets"]).args(EVERY);
         process::run(cargo.args(["--", "--deny", "warnings"]))
     })
 }

@@ -62,6 +62,11 @@ impl Layout {
         self.library().join("extensions")
     }
 
+    /// Holds what images are made of, and the images as files.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.cache.join("image")
+    }
+
     /// Where executables look for DuckDB's library (`.cargo/config.toml`): beside the profile folders of
     /// this target folder, and of cargo's default one for builds that were not started here.
     pub(crate) fn library_links(&self) -> [PathBuf; 2] {

@@ -17,6 +17,7 @@ mod demo;
 mod duckdb;
 mod fetch;
 mod fuzz;
+mod image;
 mod layout;
 mod local_lake;
 mod pins;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::image::Source;
 use crate::layout::Layout;
 use crate::workspace::Workspace;
 
@@ -42,6 +44,11 @@ usage: cargo xtask <command>
                  look for texts from outside that break a promise, 20 s for each parser
   chart          lint, render, validate and test the Helm chart
   chart --readme put the values into the chart's README
+  image          build the container images without a registry, and run the pipeline from them
+  image --from-source
+                 the same, with programs that the Dockerfile compiles
+  image --install
+                 install what that takes, on Debian
   lint           only rustfmt and clippy
   deny           licences, bans and sources of all dependencies
   sbom           write the bill of materials of what is shipped, as CycloneDX
@@ -73,6 +80,9 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["fuzz", "--seconds", seconds] => fuzz::run(&prepare()?, seconds)?,
         ["chart"] => checks::chart(&prepare()?)?,
         ["chart", "--readme"] => chart::write_readme(&Layout::from_environment()?)?,
+        ["image"] => image::run(&prepare()?, Source::Host)?,
+        ["image", "--from-source"] => image::run(&prepare()?, Source::Dockerfile)?,
+        ["image", "--install"] => image::install_tools()?,
         ["lint"] => checks::lint(&prepare()?)?,
         ["deny"] => checks::deny(&prepare()?)?,
         ["sbom"] => println!("{}", sbom::write(&prepare()?)?.display()),

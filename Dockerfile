@@ -1,0 +1,86 @@
+# Two images: `lakeward` (the last target, and so the default) and `lakeward-slim`, which has no DuckDB. How to build and
+# run them: docs/IMAGE.md.
+#
+# What is compiled and what the images hold of Debian both come from this one base: a Debian with the Rust compiler. Give its
+# digest for builds that others are to repeat: --build-arg BASE=rust@sha256:…
+ARG BASE=rust:1.95.0-bookworm
+
+# Compiles on the platform that it compiles for; which DuckDB that needs, and its SHA-256, is in xtask/src/pins.rs.
+FROM ${BASE} AS build
+WORKDIR /src
+COPY . .
+# Crates, DuckDB and compiled dependencies stay in the cache. The workspace's own crates are compiled anew: whether those in
+# the cache are fresh would be told by times, which say nothing in a build context. The note is of who compiled them.
+RUN --mount=type=cache,target=/cache,sharing=locked set -eu; \
+    export CARGO_HOME=/cache/cargo XDG_CACHE_HOME="/cache/$(uname -m)"; \
+    cache="${XDG_CACHE_HOME}/lakeward"; \
+    rm -f "${cache}/target/last-clone"; \
+    cargo xtask cargo build --locked --release \
+        -p lakeward-write -p lakeward-register -p lakeward-verify -p lakeward-swap -p lakeward-gc -p lakeward-status; \
+    mkdir -p /out/bin /out/lib; \
+    for step in write register verify swap gc status; do \
+        install -m 755 "${cache}/target/release/lakeward-${step}" /out/bin/; \
+    done; \
+    cp -RL "${cache}/target/lib/." /out/lib/; \
+    chmod -R u=rwX,go=rX /out
+
+# What the images take of it. Programs that were compiled elsewhere stand in for it: --build-context programs=FOLDER
+FROM scratch AS programs
+COPY --from=build /out/ /
+
+# The part of Debian that the programs need, with the notes of dpkg by which scanners know its version, and the licences.
+FROM ${BASE} AS debian
+COPY LICENSE /
+RUN set -eu; \
+    take() { \
+        mkdir -p "$1/var/lib/dpkg/status.d"; \
+        dpkg --listfiles "$2" | sed -nE 's,^/((usr/)?lib(64)?/.*\.so(\.[0-9]+)*)$,\1,p' | grep -vE '/(gconv|audit)/' \
+            | tar -cC / --no-recursion --files-from=- | tar -xC "$1"; \
+        dpkg --status "$2" > "$1/var/lib/dpkg/status.d/$2"; \
+        install -D -m 644 "/usr/share/doc/$2/copyright" "$1/usr/share/doc/$2/copyright"; \
+    }; \
+    take /runtime libc6; \
+    take /runtime libgcc-s1; \
+    take /engine libstdc++6; \
+    cd /runtime; \
+    install -D -m 644 /LICENSE usr/share/doc/lakeward/LICENSE; \
+    install -D -m 644 /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/ca-certificates.crt; \
+    install -D -m 644 /usr/share/doc/ca-certificates/copyright usr/share/doc/ca-certificates/copyright; \
+    dpkg --status ca-certificates > var/lib/dpkg/status.d/ca-certificates; \
+    cp -L /etc/os-release etc/os-release; \
+    echo 'root:x:0:0:root:/nonexistent:/sbin/nologin' > etc/passwd; \
+    echo 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin' >> etc/passwd; \
+    printf 'root:x:0:\nnonroot:x:65532:\n' > etc/group; \
+    printf 'passwd: files\ngroup: files\nhosts: files dns\n' > etc/nsswitch.conf; \
+    mkdir -p tmp home/nonroot; \
+    chmod -R u=rwX,go=rX /runtime /engine; \
+    mkdir -m 1777 /engine/scratch
+
+# What both images have.
+FROM scratch AS common
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+COPY --from=debian /runtime/ /
+COPY --from=programs bin/lakeward-register bin/lakeward-swap bin/lakeward-gc bin/lakeward-status /usr/local/bin/
+ENV PATH=/usr/local/bin
+USER 65532:65532
+WORKDIR /
+CMD ["lakeward-status", "--help"]
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+# register, swap, gc and status.
+FROM common AS lakeward-slim
+LABEL org.opencontainers.image.title="lakeward-slim" \
+      org.opencontainers.image.description="Publishes DuckDB query results as lake tables: the steps without DuckDB"
+
+# All steps, and DuckDB with its extensions.
+FROM common AS lakeward
+COPY --from=debian /engine/ /
+COPY --from=programs lib/ /usr/local/lib/
+COPY --from=programs bin/lakeward-write bin/lakeward-verify /usr/local/bin/
+ENV LAKEWARD_EXTENSION_DIR=/usr/local/lib/extensions \
+    LAKEWARD_SCRATCH=/scratch
+LABEL org.opencontainers.image.title="lakeward" \
+      org.opencontainers.image.description="Publishes DuckDB query results as lake tables: Parquet on S3, AWS Glue"
