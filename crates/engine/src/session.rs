@@ -15,6 +15,9 @@ use lakeward_sql::{identifier, literal};
 /// The extension that reads `s3://` and `https://`.
 pub const HTTPFS: &str = "httpfs";
 
+/// The extension that knows time zones.
+const ICU: &str = "icu";
+
 /// How an extension file's name ends.
 const EXTENSION_SUFFIX: &str = "duckdb_extension";
 
@@ -62,8 +65,17 @@ impl Session {
         let cancel = Cancel::new(connection.interrupt_handle());
         let session =
             Self { connection, cancel, scratch: options.scratch, extension_dir: options.extension_dir };
-        session.execute("SET TimeZone = 'UTC'", doing)?;
+        session.use_utc(doing)?;
         Ok(session)
+    }
+
+    /// Time zones belong to ICU. The official library has it inside, a DuckDB that is compiled with its crate has not.
+    fn use_utc(&self, doing: &str) -> Result<(), EngineError> {
+        let set = || self.execute("SET TimeZone = 'UTC'", doing);
+        set().or_else(|_| {
+            self.require(ICU, "time zones")?;
+            set()
+        })
     }
 
     /// A handle that ends this session's work from another thread.
@@ -119,13 +131,17 @@ impl Session {
 
     /// Makes the httpfs extension available, or says how to get it.
     pub fn require_httpfs(&self) -> Result<(), EngineError> {
-        let named = |file: &PathBuf| file.file_stem() == Some(OsStr::new(HTTPFS));
+        self.require(HTTPFS, "remote files")
+    }
+
+    fn require(&self, extension: &str, what: &str) -> Result<(), EngineError> {
+        let named = |file: &PathBuf| file.file_stem() == Some(OsStr::new(extension));
         if let Some(file) = self.extension_files()?.into_iter().find(named) {
             return self.load(&file);
         }
-        match self.execute(&format!("LOAD {HTTPFS}"), "loading httpfs") {
+        match self.execute(&format!("LOAD {extension}"), "loading an extension") {
             Err(EngineError::Interrupted) => Err(EngineError::Interrupted),
-            Err(_) => Err(EngineError::Extension(missing_httpfs(self.extension_dir.as_deref()))),
+            Err(_) => Err(EngineError::Extension(missing(extension, what, self.extension_dir.as_deref()))),
             Ok(()) => Ok(()),
         }
     }
@@ -216,13 +232,13 @@ fn utf8(path: &Path) -> duckdb::Result<&str> {
     path.to_str().ok_or_else(|| duckdb::Error::InvalidPath(path.to_path_buf()))
 }
 
-fn missing_httpfs(extension_dir: Option<&Path>) -> String {
+fn missing(extension: &str, what: &str, extension_dir: Option<&Path>) -> String {
     let looked =
         extension_dir.map_or_else(String::new, |dir| format!(" and {} has no such file", dir.display()));
     format!(
-        "remote files need DuckDB's httpfs extension, which is not installed{looked}; with Internet, run INSTALL \
-         {HTTPFS} once in DuckDB; without, point --extension-dir at a folder with the official \
-         {HTTPFS}.{EXTENSION_SUFFIX} for DuckDB 1.5.5 (PyPI's duckdb-extension-httpfs==1.5.5 holds it)"
+        "{what} need DuckDB's {extension} extension, which is not installed{looked}; with Internet, run INSTALL \
+         {extension} once in DuckDB; without, point --extension-dir at a folder with the official \
+         {extension}.{EXTENSION_SUFFIX} for DuckDB 1.5.5 (PyPI's duckdb-extension-{extension}==1.5.5 holds it)"
     )
 }
 
