@@ -19,6 +19,10 @@ full:
 chart:
     cargo xtask chart
 
+# Build the container images without a registry, and run the pipeline from them.
+image:
+    cargo xtask image
+
 # Format the code.
 fmt:
     cargo fmt --all
