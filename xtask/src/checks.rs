@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// Folders whose Python is checked for style and types.
 const PYTHON: [&str; 2] = ["examples/airflow", "tests/airflow"];
 /// Every test that needs nothing but this workspace.
-const TEST: [&str; 2] = ["test", "--workspace"];
+const TEST: [&str; 3] = ["test", "--workspace", "--no-fail-fast"];
 /// Adds the tests against components that others wrote.
 const FULL: [&str; 2] = ["--features", "lakeward-tests/full"];
 /// Adds all tests that need more than this workspace.
