@@ -2,6 +2,7 @@
 //! process, so that each of its requests can be tried out.
 
 use anyhow::{Context as _, Result, ensure};
+use aws_sdk_glue::types::{StorageDescriptor, TableInput};
 use lakeward_local::{Effect, Rule, When};
 use lakeward_outcome::Kind;
 use lakeward_tests::embedded::{BUCKET, Command, Contents, DATABASE, Ended, Orders, World};
@@ -328,6 +329,56 @@ async fn what_a_write_uploads_after_its_run_was_abandoned_is_removed() -> Result
         let mut after = Contents::of(&world).await?;
         after.phases.remove(&Orders::run(RUN));
         ensure!(after == before, "{after:?} instead of {before:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_the_staged_name_that_shows_something_else_stays() -> Result<()> {
+    let world = lake(TABLES[0], true).await?;
+    at_stage(&world, TABLES[0], Stage::Written).await?;
+    let name = format!("{}__lakeward_{}", Orders::NAME, Orders::run(RUN).replace('-', "_"));
+    let storage = StorageDescriptor::builder().location("s3://lake/elsewhere/").build();
+    // As of somebody else; and of the same run under another root.
+    let roots = [None, Some("s3://lake/moved/_runs/2026-01-01-020000/manifest.json")];
+    for manifest in roots {
+        let world = world.fork().await?;
+        let table = TableInput::builder().name(&name).storage_descriptor(storage.clone());
+        let table = match manifest {
+            Some(uri) => table.parameters("lakeward.role", "staged").parameters("lakeward.manifest", uri),
+            None => table,
+        };
+        world.glue().create_table().database_name(DATABASE).table_input(table.build()?).send().await?;
+        let ended = world.succeeds(&Orders::abandon(RUN)).await?;
+        ensure!(ended["phase"] == "retired" && ended["done"]["staged_tables_dropped"] == 0, "{ended}");
+        ensure!(Contents::of(&world).await?.tables.contains_key(&name), "somebody's table was dropped");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_staged_table_that_is_made_after_glue_was_read_goes() -> Result<()> {
+    for table in TABLES {
+        let world = lake(table, false).await?;
+        at_stage(&world, table, Stage::Written).await?;
+        let create =
+            world.faults().set(stalled("CreateTable", "orders__lakeward", 1).caller("lakeward-register"));
+        let register = Orders::register(RUN);
+        let mut registering = std::pin::pin!(world.run(&register));
+        tokio::select! {
+            ended = &mut registering => anyhow::bail!("it was not stalled: {ended:?}"),
+            () = create.reached() => {}
+        }
+        let look = world.faults().set(stalled("GetTable", "orders__lakeward", 1).caller("lakeward-gc"));
+        let made = async {
+            create.release();
+            registering.await
+        };
+        let (ended, registered) = world.run_meanwhile(&Orders::abandon(RUN), &look, made).await?;
+        let ended = ended.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        ensure!(ended["done"]["staged_tables_dropped"] == 1, "{ended}");
+        refused(registered, Kind::Fenced, &["is retiring", "--abandon"])?;
+        is_gone(&world, table).await?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ async fn every_kill(shape: Shape) -> Result<()> {
     let mut tried = BTreeSet::new();
     for step in STEPS {
         let mut tallies = Vec::new();
-        for scenario in Scenario::of_processes(step, shape) {
+        for scenario in Scenario::of(step, shape) {
             let tally = kill_at_every_point(scenario).await?;
             tell(&tally)?;
             tallies.push(tally);

@@ -6,7 +6,7 @@
 
 use lakeward_catalog::TableName;
 use lakeward_cli::phase;
-use lakeward_manifest::{Manifest, ManifestUri, Phase, Refusal, RunId, Step};
+use lakeward_manifest::{Manifest, ManifestUri, Phase, Refusal, RunId, Step, parameters};
 use lakeward_outcome::{Classify, Failure, FailureExt, Kind};
 use lakeward_store::{ManifestError, Stored};
 use serde::Serialize;
@@ -88,9 +88,7 @@ impl Executor<'_> {
         let was = found.manifest.phase;
         self.context.identify("table", &found.manifest.table.glue);
         let ended = phase("end", self.end(found)).await?;
-        // By its name, and only now: a register that was overtaken may have made it after Glue was read.
-        let staged = TableName::from(&ended.manifest.table.glue.staged(&uri.run));
-        done.staged_tables_dropped += u64::from(self.catalog.delete_table(&staged).await?);
+        self.drop_staged_table(&ended.manifest, &mut done).await?;
         self.abort_all_uploads(&uri.run, &mut done).await?;
         let left = self.delete_run(ended, &mut done).await?;
         done.settle(self.context)?;
@@ -128,6 +126,22 @@ impl Executor<'_> {
             waits.wait().await.map_err(|_| ManifestError::Contended { uri })?;
             current = self.manifests.load(&run).await?;
         }
+    }
+
+    /// Only now, and by its name: a register that was overtaken may have made it after Glue was read. The name alone proves
+    /// nothing; a table that shows something else than this run is somebody's.
+    async fn drop_staged_table(&self, manifest: &Manifest, done: &mut Done) -> Result<(), Failure> {
+        let name = TableName::from(&manifest.table.glue.staged(&manifest.run.id));
+        let Some(table) = self.catalog.get_table(&name).await? else { return Ok(()) };
+        let says = |parameter: &str| table.definition.parameters.get(parameter).map(String::as_str);
+        let uri = manifest.uri().to_string();
+        if says(parameters::ROLE) == Some(parameters::ROLE_STAGED) && says(parameters::MANIFEST) == Some(&uri)
+        {
+            done.staged_tables_dropped += u64::from(self.catalog.delete_table(&name).await?);
+        } else {
+            tracing::info!(table = %name, "shows something else than this run: left alone");
+        }
+        Ok(())
     }
 
     /// Uploads that are completed meanwhile have become files, which are listed after this.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use lakeward_catalog::{Catalog, CatalogError, Table, TableName};
 use lakeward_manifest::{AttemptId, GlueName, LiveState, Manifest, Phase, RunId, TableRoot, parameters};
 use lakeward_outcome::{Classify, Failure, FailureExt};
-use lakeward_store::{ManifestError, Manifests, Stored};
+use lakeward_store::{ListedObject, ManifestError, Manifests, Stored};
 
 /// Manifests read, and tables looked into, at once.
 const AT_ONCE: usize = 16;
@@ -78,6 +78,8 @@ pub struct Inventory {
     pub table: Option<GlueName>,
     /// Every run that has a manifest or a folder.
     pub runs: BTreeMap<RunId, Run>,
+    /// Whether a write has proven the store, which it does before it claims its run.
+    pub was_probed: bool,
     /// Every attempt's folder.
     pub folders: BTreeMap<(RunId, AttemptId), AttemptFolder>,
     /// Unfinished uploads under the root.
@@ -110,11 +112,14 @@ impl Inventory {
         }
     }
 
-    /// Whether any run was ever live, as far as manifests tell.
-    pub fn was_published(&self) -> bool {
+    /// Whether a first version is on its way, as far as manifests tell: that none is live is nothing amiss then.
+    pub fn awaits_a_first_version(&self) -> bool {
         let published =
             |manifest: &Manifest| manifest.swap.as_ref().is_some_and(|swap| !swap.publications.is_empty());
-        self.manifests().any(|(_, manifest)| published(manifest))
+        match self.table {
+            Some(_) => !self.manifests().any(|(_, manifest)| published(manifest)),
+            None => self.runs.is_empty() && self.was_probed,
+        }
     }
 
     /// The run that is live.
@@ -169,7 +174,9 @@ impl Inventory {
         databases: &[String],
     ) -> Result<Self, Failure> {
         let root = manifests.root();
-        let (mut runs, leftovers) = read_runs(manifests).await?;
+        let objects = manifests.store().list(&root.runs_prefix()).await?;
+        let was_probed = objects.iter().any(|object| lakeward_store::is_proof(&object.key));
+        let (mut runs, leftovers) = read_runs(manifests, objects).await?;
         let folders = read_folders(manifests).await?;
         for (run, _) in folders.keys() {
             runs.entry(run.clone()).or_insert(Run::WithoutManifest);
@@ -182,6 +189,7 @@ impl Inventory {
         let mut inventory = Self {
             table,
             runs,
+            was_probed,
             folders,
             uploads,
             leftovers,
@@ -231,9 +239,8 @@ impl GlueState {
 type Runs = BTreeMap<RunId, Run>;
 type Leftovers = Vec<(String, Timestamp)>;
 
-async fn read_runs(manifests: &Manifests) -> Result<(Runs, Leftovers), Failure> {
+async fn read_runs(manifests: &Manifests, objects: Vec<ListedObject>) -> Result<(Runs, Leftovers), Failure> {
     let root = manifests.root();
-    let objects = manifests.store().list(&root.runs_prefix()).await?;
     let mut leftovers = Vec::new();
     let (mut ids, mut notes) = (Vec::new(), Vec::new());
     for object in objects {

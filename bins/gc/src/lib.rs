@@ -105,8 +105,7 @@ async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Re
     context.measure(Measure::PlannedBytes, plan.bytes());
     show::print(&plan);
     if let Some(reason) = &plan.refused {
-        // Before a first version is live there is nothing amiss.
-        if inventory.table.is_none() || inventory.was_published() {
+        if !inventory.awaits_a_first_version() {
             let message = format!("{root}: {reason}");
             return Err(Failure::new(Kind::Configuration, message));
         }

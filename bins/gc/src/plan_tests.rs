@@ -88,6 +88,7 @@ fn inventory(runs: Vec<Manifest>, live: i64) -> Inventory {
     let mut inventory = Inventory {
         table: Some("shop.orders".parse().unwrap()),
         runs: BTreeMap::new(),
+        was_probed: true,
         folders: BTreeMap::new(),
         uploads: vec![],
         leftovers: vec![],
@@ -259,7 +260,7 @@ fn nothing_goes_when_it_cannot_be_told_what_is_live() {
     assert!(refused(&odd).contains("shop.everything"));
     let mut unknown = inventory(vec![], 2);
     unknown.table = None;
-    assert!(refused(&unknown).contains("no readable manifest"));
+    assert!(refused(&unknown).contains("no manifest that can be read"));
 }
 
 #[test]

@@ -57,6 +57,9 @@ pub struct Live {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_since: Option<Timestamp>,
+    /// The run that it replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<RunId>,
     /// The run of a swap that has begun and not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swapping: Option<RunId>,

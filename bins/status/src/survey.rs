@@ -90,6 +90,7 @@ fn live(known: Result<LiveState, String>) -> Live {
         Ok(state) => Live {
             live: state.run,
             live_since: state.published_at,
+            replaced: state.replaced,
             swapping: state.swapping.map(|intent| intent.run),
             live_unknown: None,
         },

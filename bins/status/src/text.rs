@@ -37,10 +37,11 @@ impl Display for TableStatus {
 }
 
 impl TableStatus {
-    /// How to undo the last publication. Commands to earlier versions are in the JSON.
+    /// How to undo the last publication, unless that was a rollback itself. Commands to all other versions are in the JSON.
     fn write_way_back(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let newest = self.runs.iter().find_map(|run| Some((&run.run, run.roll_back.as_ref()?)));
-        match newest {
+        let before = self.live.replaced.as_ref().filter(|before| Some(*before) < self.live.live.as_ref());
+        let before = before.and_then(|before| self.runs.iter().find(|run| run.run == *before));
+        match before.and_then(|run| Some((&run.run, run.roll_back.as_ref()?))) {
             Some((run, command)) => writeln!(f, "\nto roll back to {run}:\n{command}"),
             None => Ok(()),
         }

@@ -24,19 +24,25 @@ enum Occupied {
 
 /// A run that could never go live.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "run {run} could never go live: run {by} is not older, and is or was live in {table}; give a later --run-ts, or \
-     another --run-key"
-)]
-struct Superseded {
-    run: RunId,
-    by: RunId,
-    table: TableName,
+enum Hopeless {
+    #[error(
+        "run {run} could never go live: run {by} is not older, and is, was or is going live in {table}; give a later \
+         --run-ts"
+    )]
+    Superseded { run: RunId, by: RunId, table: TableName },
+    #[error(
+        "{table} shows run {run} already, from another root or from a manifest that is gone: give another --run-ts or \
+         --run-key"
+    )]
+    LiveElsewhere { run: RunId, table: TableName },
 }
 
-impl Classify for Superseded {
+impl Classify for Hopeless {
     fn kind(&self) -> Kind {
-        Kind::Fenced
+        match self {
+            Self::Superseded { .. } => Kind::Fenced,
+            Self::LiveElsewhere { .. } => Kind::Usage,
+        }
     }
 }
 
@@ -68,9 +74,14 @@ pub(crate) async fn check_live_table(
 ) -> Result<(), Failure> {
     let name = TableName::from(&job.table.glue);
     let live = LiveTable::read(catalog, &name).await?;
-    let run = &job.run.id;
-    if let SwapDecision::Superseded { by } = decide_swap(&live.state, run, Direction::Forward, now) {
-        return Err(Superseded { run: run.clone(), by, table: name }.into());
+    let run = job.run.id.clone();
+    match decide_swap(&live.state, &run, Direction::Forward, now) {
+        SwapDecision::Superseded { by } => return Err(Hopeless::Superseded { run, by, table: name }.into()),
+        // It is not written yet, under this root.
+        SwapDecision::AlreadyLive | SwapDecision::Resume => {
+            return Err(Hopeless::LiveElsewhere { run, table: name }.into());
+        }
+        SwapDecision::Publish | SwapDecision::Wait { .. } => {}
     }
     live.check_may_show(keys, true)?;
     if live.is_foreign() {

@@ -153,6 +153,7 @@ impl Gc {
         Inventory {
             table: Some("shop.orders".parse().unwrap()),
             runs: self.manifests.iter().map(|(run, manifest)| (id(*run), stored(manifest))).collect(),
+            was_probed: true,
             folders: self.manifests.keys().map(|run| ((id(*run), attempt()), folder.clone())).collect(),
             uploads: vec![],
             leftovers: vec![],

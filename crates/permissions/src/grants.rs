@@ -196,7 +196,7 @@ const GC: &[Grant] = &[
         &["glue:GetTableVersions", "glue:BatchDeleteTableVersion", "glue:DeleteTableVersion"],
         "archived versions of the live table",
     ),
-    grant(On::StagedTables, &["glue:DeleteTable"], "staged tables"),
+    grant(On::StagedTables, &["glue:GetTable", "glue:DeleteTable"], "staged tables"),
     only(
         Variant::AllDatabases,
         On::AllTables,

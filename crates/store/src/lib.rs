@@ -26,7 +26,7 @@ pub use error::StoreError;
 pub use listing::{ListedObject, ObjectVersion, PendingUpload};
 pub use manifests::{ManifestError, Manifests, Stored};
 pub use objects::{ObjectInfo, Replication, Tail};
-pub use probe::{is_probe, probe_conditional_writes};
+pub use probe::{is_probe, is_proof, probe_conditional_writes};
 pub use types::{Crc64, ETag, NotACrc64};
 pub use upload::{Contents, Upload, UploadLimits, Uploaded, Uploads};
 

@@ -30,6 +30,11 @@ pub fn is_probe(key: &str) -> bool {
     key.rsplit('/').next().is_some_and(|name| name.starts_with(PROBE))
 }
 
+/// Whether a key names what a probe leaves that has succeeded.
+pub fn is_proof(key: &str) -> bool {
+    key.rsplit('/').next() == Some(MARKER)
+}
+
 /// Proves, or finds proven, that conditional writes below `runs` (`<root>/_runs/`) are honoured.
 ///
 /// `id` makes the probe's key unlike that of any other prober. The probe's object is deleted again

@@ -95,9 +95,6 @@ impl Story {
     }
 }
 
-/// The stories that are played with processes, which take longer.
-const PROCESSES: [Story; 3] = [Story::FirstRun, Story::LaterRun, Story::Rollback];
-
 /// A step to be disturbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -130,13 +127,6 @@ impl Scenario {
             (Step::Gc, _) => &[FirstRun, LaterRun, TakeOver, Rollback],
         };
         stories.iter().map(|&story| Self { step, story, shape }).collect()
-    }
-
-    /// Those of them that are tried with processes as well.
-    pub fn of_processes(step: Step, shape: Shape) -> Vec<Self> {
-        let mut scenarios = Self::of(step, shape);
-        scenarios.retain(|scenario| PROCESSES.contains(&scenario.story));
-        scenarios
     }
 
     /// The number of the version whose run the step is about.

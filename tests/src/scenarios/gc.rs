@@ -140,6 +140,10 @@ pub(crate) async fn a_root_without_a_table_is_refused(backend: &Backend) -> Resu
 
 pub(crate) async fn before_a_first_version_is_live_gc_has_nothing_to_say(backend: &Backend) -> Result<()> {
     let table = backend.table("gc_before_the_first");
+    // A write that is refused once it has found the store fit has claimed nothing.
+    table.write(DAYS[0], "SELECT no_such_column").is_refused(Kind::Usage, &[]).await?;
+    let begun = table.gc().succeeds().await?;
+    ensure!(begun["plan"]["refused"].is_string() && begun["done"].is_null(), "{begun}");
     table.verified(&table.write(DAYS[0], OLD)).await?;
     let waiting = table.gc().succeeds().await?;
     ensure!(waiting["plan"]["refused"].is_string() && waiting["done"].is_null(), "{waiting}");

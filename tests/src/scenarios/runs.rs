@@ -116,6 +116,11 @@ pub(crate) async fn a_write_that_could_never_go_live_is_refused_before_its_query
     let words = ["could never go live", newer.id.as_str(), "--run-ts"];
     table.write(DAYS[0], costly).is_refused(Kind::Fenced, &words).await?;
     ensure!(backend.keys(&table.prefix()).await? == before, "it was claimed");
+    // The same run from another root would be taken for live, and readers go on seeing the first.
+    let elsewhere = backend.table("older_write_moved").root();
+    let moved = backend.step("write").args(["--table", &elsewhere, "--glue-table", &table.glue_name()]);
+    let moved = moved.args(["--run-ts", DAYS[1], "--sql", costly]);
+    moved.is_refused(Kind::Usage, &["from another root", newer.id.as_str(), "--run-ts"]).await?;
     table.shows(&newer, "SELECT 2 AS a").await
 }
 
