@@ -11,7 +11,6 @@
 
 mod cancel;
 mod check;
-mod duck_type;
 mod error;
 mod export;
 mod folder;

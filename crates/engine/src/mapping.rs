@@ -4,8 +4,7 @@
 //! could read (an infinite date, nanoseconds) are refused by a check inside the query.
 
 use crate::check::{self, Raise};
-use crate::duck_type::{DuckType, Field};
-use lakeward_sql::{identifier, literal};
+use lakeward_sql::{DuckType, Field, identifier, literal};
 
 /// `DuckDB` type, the type that is written, Glue type. Types with parts are mapped part by part.
 ///

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::check::{self, LONGEST_NAME, Raise};
-use crate::duck_type::DuckType;
 use crate::error::{EngineError, Phase, Problem, without_position};
 use crate::mapping::{self, Mapping};
 use crate::session::Session;
-use lakeward_sql::{identifier, identifiers, literal};
+use lakeward_sql::{DuckType, identifier, identifiers, literal};
 
 const DOING: &str = "preparing the query";
 

@@ -1,10 +1,9 @@
 //! Published files in SQL again: for checks, for the demo, and for those who read downstream.
 
-use crate::duck_type::DuckType;
 use crate::error::{EngineError, Phase};
 use crate::plan::Column;
 use crate::session::Session;
-use lakeward_sql::{FileColumn, identifier, literal, select_from_files};
+use lakeward_sql::{DuckType, FileColumn, identifier, literal, select_from_files};
 
 const DOING: &str = "reading the published files";
 
@@ -12,7 +11,7 @@ impl From<&Column> for FileColumn {
     fn from(column: &Column) -> Self {
         Self {
             name: column.name.clone(),
-            duckdb_type: column.duckdb_type.clone(),
+            duckdb_type: DuckType::parse(&column.duckdb_type),
             partition: column.partition,
         }
     }
@@ -41,10 +40,10 @@ impl Session {
         if columns.is_empty() {
             return Err(EngineError::Argument(format!("the view {name} has no columns; name at least one")));
         }
-        // Types come from a manifest, and go into SQL as they are: one that something else has changed must not add to it.
-        if let Some(odd) = columns.iter().find(|column| !DuckType::parse(&column.duckdb_type).is_written()) {
+        // DuckDB would only say that it does not know the type.
+        if let Some(odd) = columns.iter().find(|column| !column.duckdb_type.is_written()) {
             return Err(EngineError::Argument(format!(
-                "the column {:?} has the type {:?}, which is none that is written: something else has changed the \
+                "the column {:?} has the type {}, which is none that is written: something else has changed the \
                  manifest; write the run again",
                 odd.name, odd.duckdb_type
             )));
@@ -81,7 +80,7 @@ impl Session {
 }
 
 fn difference(expected: &FileColumn, found: &str) -> Option<String> {
-    if DuckType::parse(&expected.duckdb_type) == DuckType::parse(found) {
+    if expected.duckdb_type == DuckType::parse(found) {
         return None;
     }
     let name = identifier(&expected.name);

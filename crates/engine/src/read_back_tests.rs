@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::{Bench, shape, text};
 
 fn column(name: &str, duckdb_type: &str, partition: bool) -> FileColumn {
-    FileColumn { name: name.to_owned(), duckdb_type: duckdb_type.to_owned(), partition }
+    FileColumn { name: name.to_owned(), duckdb_type: DuckType::parse(duckdb_type), partition }
 }
 
 #[test]
@@ -67,4 +67,59 @@ fn the_view_for_downstream_reads_a_partitioned_table_by_its_location() {
         bench.rows("SELECT d || ' ' || coalesce(p, 'nothing') FROM \"down\"\"stream\" ORDER BY a").concat();
     let rows: Vec<String> = rows.into_iter().flatten().collect();
     assert_eq!(rows, ["2026-05-19 it's 0", "2026-05-20 nothing", "2026-05-21 it's 2"]);
+}
+
+/// A type in the manifest's text is not to be trusted: whoever may write beside the data may change it.
+#[test]
+fn no_text_of_a_type_adds_a_statement_to_a_view() {
+    let bench = Bench::new();
+    let (_, files) = bench.publish("SELECT 1 AS a, 2 AS p", &shape(&["p"], &[]));
+    let paths = [text(&bench.out().join(&files[0].relative_path)).to_owned()];
+    let written = bench.folder.path().join("written-by-sql");
+    let copy = format!("COPY (SELECT 1) TO {}; --", literal(text(&written)));
+    for odd in [
+        format!("INTEGER) AS a; {copy}"),
+        format!("INTEGER}}); {copy}"),
+        format!("STRUCT(/**/\" INTEGER, \" INTEGER)) AS a; {copy}\" INTEGER)"),
+        format!("STRUCT(/**/\" INTEGER, \" INTEGER)}}); {copy}\" INTEGER)"),
+        format!("\"INTEGER) AS a; {copy}\""),
+        format!("\"INTEGER}}); {copy}\"[]"),
+    ] {
+        let columns = [column("a", &odd, false), column("p", &odd, true)];
+        for files in [&paths[..], &[]] {
+            let error = bench.session.create_view_over_files("v", files, &columns).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage, "{error}");
+            bench.session.init_sql(&view_over_files("downstream", files, &columns)).unwrap_err();
+            assert!(!written.exists(), "{odd}");
+        }
+    }
+}
+
+fn parsed(expression: &str) -> String {
+    let db = duckdb::Connection::open_in_memory().unwrap();
+    let sql = format!("SELECT typeof({expression})");
+    let text: String = db.query_row(&sql, [], |row| row.get(0)).unwrap();
+    DuckType::parse(&text).to_string()
+}
+
+#[test]
+fn types_are_read_as_duckdb_writes_them() {
+    for (expression, expected) in [
+        ("1::DECIMAL(10, 2)", "DECIMAL(10,2)"),
+        ("now()", "TIMESTAMP WITH TIME ZONE"),
+        ("NULL", "NULL"),
+        ("[[1], NULL]", "INTEGER[][]"),
+        ("[[1, 2]]::INTEGER[2][]", "INTEGER[2][]"),
+        ("[['a)''\"']]::ENUM('a)''\"', 'b, (')[][]", "ENUM[][]"),
+        ("MAP {'a': [now()]}", "MAP(VARCHAR, TIMESTAMP WITH TIME ZONE[])"),
+        ("row(1, now(), NULL)", "STRUCT(INTEGER, TIMESTAMP WITH TIME ZONE, NULL)"),
+        (
+            "{'plain': 1, 'a b': now(), 'q\"u(o[t,e': {'NULL': NULL}, 'select': 'x'}",
+            "STRUCT(\"plain\" INTEGER, \"a b\" TIMESTAMP WITH TIME ZONE, \"q\"\"u(o[t,e\" STRUCT(\"NULL\" NULL), \
+             \"select\" VARCHAR)",
+        ),
+        ("union_value(a := {'b': 1})", "UNION"),
+    ] {
+        assert_eq!(parsed(expression), expected, "{expression}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use lakeward_manifest::{Column, Sealed};
 
+use crate::duck_type::DuckType;
 use crate::quote::{identifier, identifiers, literal};
 
 /// A column that files are expected to have.
@@ -9,8 +10,8 @@ use crate::quote::{identifier, identifiers, literal};
 pub struct FileColumn {
     /// The column's name.
     pub name: String,
-    /// The type that was written, in DuckDB's words.
-    pub duckdb_type: String,
+    /// The type that was written.
+    pub duckdb_type: DuckType,
     /// Whether it is a partition key, whose values are in the folders' names.
     pub partition: bool,
 }
@@ -27,7 +28,7 @@ pub fn columns_of_run(run: &Sealed<'_>) -> Vec<FileColumn> {
     let column = |partition| {
         move |column: &Column| FileColumn {
             name: column.name.clone(),
-            duckdb_type: column.duckdb_type.clone(),
+            duckdb_type: DuckType::parse(&column.duckdb_type),
             partition,
         }
     };
@@ -76,7 +77,7 @@ mod tests {
     fn columns() -> Vec<FileColumn> {
         let column = |name: &str, duckdb_type: &str, partition| FileColumn {
             name: name.into(),
-            duckdb_type: duckdb_type.into(),
+            duckdb_type: DuckType::parse(duckdb_type),
             partition,
         };
         vec![column("id", "INTEGER", false), column("day", "DATE", true)]
