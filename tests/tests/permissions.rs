@@ -18,6 +18,8 @@ const SQL: &str = "SELECT i AS id, i % 4 AS part FROM range(100) t(i)";
 const LATER: &str = "SELECT i AS id, 2 + i % 3 AS part FROM range(100) t(i)";
 const BY_PART: [&str; 2] = ["--partition-by", "part"];
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d";
+/// The replica's Region has a key of its own.
+const REPLICA_KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/4e5f6a7b";
 const REPLICA: &str = "lake-replica";
 
 /// A lake, a table in it, and what its programs were seen to need.
@@ -229,16 +231,20 @@ async fn gc_with_less(observed: &mut Observed) -> Result<()> {
     scene.run(Program::Gc, &gc).await.map(drop)
 }
 
-/// Everything encrypted with a key of one's own.
+/// Everything encrypted with a key of one's own, and the replica with one of its Region.
 async fn encrypted(observed: &mut Observed) -> Result<()> {
     let lake = Lake::start().await?;
+    lake.local().create_bucket(REPLICA)?;
+    lake.local().replicate("lake", REPLICA, ReplicationMode::Completed)?;
     let mut scene = Scene::new(&lake, observed)?;
-    scene.place.keys = vec![KEY.to_owned()];
+    scene.place.keys = vec![KEY.to_owned(), REPLICA_KEY.to_owned()];
+    scene.place.replica = Some(REPLICA.to_owned());
+    let replica = format!("s3://{REPLICA}/");
     let by_key = |step: Step| step.args(["--sse", "aws:kms", "--sse-kms-key-id", KEY]);
     for day in &DAYS[..2] {
         let run = scene.write(&by_key(scene.table.write(day, LARGE).args(IN_PARTS))).await?;
         scene.run(Program::Register, &by_key(scene.table.register(&run))).await?;
-        scene.run(Program::Verify, &by_key(scene.table.verify(&run))).await?;
+        scene.run(Program::Verify, &by_key(scene.table.verify(&run).args(["--replica", &replica]))).await?;
         scene.run(Program::Swap, &by_key(scene.table.swap(&run))).await?;
     }
     scene.status().await?;

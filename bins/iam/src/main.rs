@@ -23,7 +23,7 @@ struct IamArgs {
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, env = "LAKEWARD_CATALOG_ID")]
     account: String,
 
-    /// The AWS Region of Glue and KMS
+    /// The AWS Region of Glue
     #[arg(long, value_parser = parse_word, env = "AWS_REGION")]
     region: String,
 
@@ -102,10 +102,11 @@ fn parse_database(text: &str) -> Result<String, String> {
         .map_err(|_| format!("{text:?} names no database"))
 }
 
-/// An alias names no key in a policy.
+/// An alias names no key in a policy, and the Region is what S3 is allowed to use the key in.
 fn parse_key(text: &str) -> Result<String, String> {
-    let is_key = text.starts_with("arn:") && text.contains(":key/") && !text.contains(['*', '?', '$']);
-    if is_key {
+    let parts: Vec<&str> = text.split(':').collect();
+    let is_key = matches!(parts[..], ["arn", _, "kms", region, _, key] if parse_word(region).is_ok() && key.starts_with("key/"));
+    if is_key && !text.contains(['*', '?', '$']) {
         Ok(text.to_owned())
     } else {
         Err(format!("{text:?} is not the ARN of a key (arn:…:key/…)"))
@@ -169,6 +170,8 @@ mod tests {
             "--partition=aws:*",
             "--kms-key=*",
             "--kms-key=alias/lake",
+            "--kms-key=arn:aws:kms:*:123456789012:key/0a1b",
+            "--kms-key=arn:aws:kms::123456789012:key/0a1b",
             "--database=*",
         ] {
             assert!(parsed(&[wide]).is_err(), "{wide}");

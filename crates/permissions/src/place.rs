@@ -1,5 +1,6 @@
 //! Where a table lies: what the resources of its policies are named by.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -41,7 +42,7 @@ impl FromStr for Inputs {
 pub struct Place {
     /// The partition of AWS (`aws`, `aws-cn`, `aws-us-gov`).
     pub partition: String,
-    /// The Region of Glue and KMS.
+    /// The Region of Glue.
     pub region: String,
     /// The account whose Glue Data Catalog it is.
     pub account: String,
@@ -57,7 +58,7 @@ pub struct Place {
     pub via_lifecycle: bool,
     /// The databases that gc searches; all, without any.
     pub databases: Vec<String>,
-    /// ARNs of the KMS keys that encrypt.
+    /// ARNs of the KMS keys that encrypt, each with its own Region: the bucket's.
     pub keys: Vec<String>,
 }
 
@@ -74,10 +75,11 @@ impl Place {
         format!("arn:{}:glue:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
-    /// By which KMS knows that S3 uses a key on the caller's behalf.
-    pub(crate) fn s3_service(&self) -> String {
+    /// By which KMS knows that S3 uses a key on the caller's behalf: S3 in the Region of each key, as a key serves no other.
+    pub(crate) fn s3_services(&self) -> BTreeSet<String> {
         let domain = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("s3.{}.{domain}", self.region)
+        let regions = self.keys.iter().filter_map(|key| key.split(':').nth(3));
+        regions.map(|region| format!("s3.{region}.{domain}")).collect()
     }
 }
 

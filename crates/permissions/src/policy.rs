@@ -107,7 +107,7 @@ impl Place {
                 let prefixes = self.inputs.iter().map(|inputs| format!("{}*", literally(&inputs.prefix)));
                 Some(below(prefixes.collect()))
             }
-            On::Keys => Some(json!({ "StringEquals": { "kms:ViaService": self.s3_service() } })),
+            On::Keys => Some(json!({ "StringEquals": { "kms:ViaService": self.s3_services() } })),
             _ => None,
         }
     }

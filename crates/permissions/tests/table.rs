@@ -71,12 +71,21 @@ fn a_policy_has_only_the_variants_that_are_asked_for() {
     let condition = |sid: &str| statement(&policy, sid).unwrap()["Condition"].clone();
     assert_eq!(
         condition("Keys"),
-        json!({ "StringEquals": { "kms:ViaService": "s3.eu-west-1.amazonaws.com" } })
+        json!({ "StringEquals": { "kms:ViaService": ["s3.eu-west-1.amazonaws.com"] } })
     );
     assert_eq!(condition("InputBuckets"), json!({ "StringLike": { "s3:prefix": ["orders/*"] } }));
     assert!(statement(&policy, "AllTables").is_none());
     let tables = statement(&policy, "DatabaseTables").unwrap()["Resource"].to_string();
     assert!(tables.contains("table/marts/*") && tables.contains("table/analytics/*"), "{tables}");
+}
+
+#[test]
+fn a_key_is_for_s3_in_its_own_region() {
+    let key = |region: &str| format!("arn:aws:kms:{region}:123456789012:key/1");
+    let place = Place { keys: vec![key("us-east-1"), key("eu-central-1"), key("us-east-1")], ..place() };
+    let keys = statement(&policy(&[Program::Verify], &place), "Keys").unwrap();
+    let services = json!(["s3.eu-central-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]);
+    assert_eq!(keys["Condition"]["StringEquals"]["kms:ViaService"], services);
 }
 
 /// `UPDATE_DOCUMENTS=1` writes the tables.

@@ -23,6 +23,8 @@ pub use needs::needs;
 /// A statement of a policy, and an action in it.
 type Granted = (Program, String, String);
 
+/// The Region of the bucket to which tests replicate.
+const REPLICA_REGION: &str = "eu-west-1";
 /// The bucket to which tests replicate.
 const REPLICA: &str = "lake-replica";
 

@@ -6,7 +6,7 @@ use lakeward_local::{ACCOUNT_ID, Entry, Service};
 use lakeward_permissions::{Operation, Place, When, glue, s3};
 
 use super::iam::Request;
-use super::is_absent;
+use super::{REPLICA_REGION, is_absent};
 use crate::conformance::REGION;
 
 /// DuckDB's httpfs lists by an older operation.
@@ -69,11 +69,14 @@ fn objects(entry: &Entry) -> Vec<(String, bool)> {
 }
 
 /// To write under a key takes a data key, to read takes it decrypted; what is put in parts takes both. HeadObject asks for
-/// checksums, which are kept encrypted.
+/// checksums, which are kept encrypted. The key is the one of the bucket's Region.
 ///
 /// Source: "Using server-side encryption with AWS KMS keys" in the S3 User Guide, and the API reference of HeadObject.
 fn needs_of_kms(operation: Operation, entry: &Entry, place: &Place) -> Vec<Request> {
-    let Some(key) = place.keys.first().filter(|_| !is_absent(entry)) else { return Vec::new() };
+    let bucket = entry.call.resource.split('/').next();
+    let region = if place.replica.as_deref() == bucket { REPLICA_REGION } else { REGION };
+    let key = place.keys.iter().find(|key| key.split(':').nth(3) == Some(region));
+    let Some(key) = key.filter(|_| !is_absent(entry)) else { return Vec::new() };
     let writes = entry.call.details.kms_key_id.as_deref() == Some(key);
     let actions: &[&str] = match operation {
         s3::PUT if writes => &["kms:GenerateDataKey"],
@@ -81,7 +84,7 @@ fn needs_of_kms(operation: Operation, entry: &Entry, place: &Place) -> Vec<Reque
         s3::UPLOAD_PART | s3::COMPLETE_UPLOAD | s3::GET | s3::HEAD => &["kms:Decrypt"],
         _ => &[],
     };
-    let context = BTreeMap::from([("kms:ViaService", format!("s3.{REGION}.amazonaws.com"))]);
+    let context = BTreeMap::from([("kms:ViaService", format!("s3.{region}.amazonaws.com"))]);
     let request = |action: &&str| Request { context: context.clone(), ..request(action, key.clone()) };
     actions.iter().map(request).collect()
 }
