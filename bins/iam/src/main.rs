@@ -173,6 +173,12 @@ mod tests {
             "--kms-key=arn:aws:kms:*:123456789012:key/0a1b",
             "--kms-key=arn:aws:kms::123456789012:key/0a1b",
             "--database=*",
+            "--input=s3://*/",
+            "--input=s3://raw*/orders/",
+            "--input=s3://raw/orders/*.csv",
+            "--replica=s3://*/",
+            "--replica=s3://lake-replica*",
+            "--replica=s3://lake-replica/*",
         ] {
             assert!(parsed(&[wide]).is_err(), "{wide}");
         }

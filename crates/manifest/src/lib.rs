@@ -44,7 +44,7 @@ pub use next::Next;
 pub use prefix::{NotAPrefix, Prefix};
 pub use read::ReadError;
 pub use refusal::Refusal;
-pub use root::{LONGEST_KEY, ManifestUri, RootError, TableRoot};
+pub use root::{LONGEST_KEY, ManifestUri, RootError, TableRoot, split_s3};
 pub use sections::{
     CheckResult, Column, DataFile, End, PartitionValue, Publication, PublishIntent, Registration,
     SwapSection, Verification, Written,

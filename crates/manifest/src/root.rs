@@ -155,7 +155,11 @@ impl TableRoot {
     }
 }
 
-fn split_s3(uri: &str) -> Result<(&str, &str), RootError> {
+/// The bucket and the key of an `s3://` URI. The key may be anything, and nothing at all.
+///
+/// # Errors
+/// It is no such URI, or what stands for the bucket can be none's name.
+pub fn split_s3(uri: &str) -> Result<(&str, &str), RootError> {
     let rest = uri.strip_prefix("s3://").ok_or_else(|| RootError::NotS3(uri.into()))?;
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let valid = (3..=63).contains(&bucket.len())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use lakeward_manifest::{GlueName, TableRoot};
+use lakeward_manifest::{GlueName, TableRoot, split_s3};
 
 /// A text that names no place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum NotAPlace {
     /// Not `s3://bucket/prefix`.
     #[error("{0:?} is not of the form s3://bucket/prefix")]
     Inputs(String),
+    /// A glob, whose wildcards a policy would take for characters of the keys.
+    #[error("{0:?} has a wildcard: give what the keys begin with")]
+    Wildcard(String),
 }
 
 /// Objects that a query, or a check, reads: all whose URIs begin with this.
@@ -27,11 +30,9 @@ impl FromStr for Inputs {
     type Err = NotAPlace;
 
     fn from_str(uri: &str) -> Result<Self, NotAPlace> {
-        let rest = uri.strip_prefix("s3://");
-        let (bucket, prefix) =
-            rest.map(|rest| rest.split_once('/').unwrap_or((rest, ""))).unwrap_or_default();
-        if bucket.is_empty() {
-            return Err(NotAPlace::Inputs(uri.to_owned()));
+        let (bucket, prefix) = split_s3(uri).map_err(|_| NotAPlace::Inputs(uri.to_owned()))?;
+        if prefix.contains(['*', '?', '[']) {
+            return Err(NotAPlace::Wildcard(uri.to_owned()));
         }
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
@@ -103,7 +104,12 @@ mod tests {
         let inputs = |uri: &str| uri.parse::<Inputs>().map(|found| (found.bucket, found.prefix));
         assert_eq!(inputs("s3://raw/orders/2026"), Ok(("raw".into(), "orders/2026".into())));
         assert_eq!(inputs("s3://raw"), Ok(("raw".into(), String::new())));
-        assert!(inputs("raw/orders").is_err() && inputs("s3://").is_err());
+        for wrong in ["raw/orders", "s3://", "s3://*/orders/", "s3://raw*/", "s3://Raw/", "s3://r?w/"] {
+            assert_eq!(inputs(wrong), Err(NotAPlace::Inputs(wrong.into())));
+        }
+        for glob in ["s3://raw/orders/*.csv", "s3://raw/orders/?.csv", "s3://raw/[ab]/"] {
+            assert_eq!(inputs(glob), Err(NotAPlace::Wildcard(glob.into())));
+        }
     }
 
     #[test]
