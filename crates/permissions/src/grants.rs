@@ -63,6 +63,8 @@ pub enum On {
     StagedTables,
     /// All tables of the database, the database and the catalog.
     DatabaseTables,
+    /// All tables of the live table's database and of each that gc is to search, these databases and the catalog.
+    SearchedTables,
     /// All databases and tables of the catalog.
     AllTables,
     /// KMS keys, used by S3 alone.
@@ -205,7 +207,7 @@ const GC: &[Grant] = &[
     ),
     only(
         Variant::NamedDatabases,
-        On::DatabaseTables,
+        On::SearchedTables,
         &["glue:GetTables", "glue:GetPartitions"],
         "tables and partitions that point below the root",
     ),
@@ -283,7 +285,8 @@ impl On {
             Self::LiveTable => "catalog, database, live table",
             Self::LiveTableVersions => "catalog, database, live table and its versions",
             Self::StagedTables => "catalog, database, tables `<table>__lakeward_*`",
-            Self::DatabaseTables => "catalog, database, all its tables; for gc, each `--database`",
+            Self::DatabaseTables => "catalog, database, all its tables",
+            Self::SearchedTables => "catalog, database and each `--database`, all their tables",
             Self::AllTables => "catalog, all databases and tables",
             Self::Keys => "the KMS keys, by S3 alone",
         }
@@ -305,6 +308,7 @@ impl On {
             Self::LiveTableVersions => "LiveTableVersions",
             Self::StagedTables => "StagedTables",
             Self::DatabaseTables => "DatabaseTables",
+            Self::SearchedTables => "SearchedTables",
             Self::AllTables => "AllTables",
             Self::Keys => "Keys",
         }

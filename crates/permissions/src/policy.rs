@@ -68,6 +68,7 @@ impl Place {
             | On::LiveTableVersions
             | On::StagedTables
             | On::DatabaseTables
+            | On::SearchedTables
             | On::AllTables => self.glue_resources(on),
         }
     }
@@ -82,7 +83,8 @@ impl Place {
                 vec![format!("table/{database}/{table}"), format!("tableVersion/{database}/{table}/*")]
             }
             On::StagedTables => of_table(&format!("{table}{}*", GlueName::STAGED)),
-            On::DatabaseTables => {
+            On::DatabaseTables => of_table("*"),
+            On::SearchedTables => {
                 let databases = std::iter::once(database).chain(self.databases.iter().map(String::as_str));
                 let databases: BTreeSet<&str> = databases.collect();
                 let both = |name: &&str| [format!("database/{name}"), format!("table/{name}/*")];

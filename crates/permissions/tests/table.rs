@@ -75,8 +75,21 @@ fn a_policy_has_only_the_variants_that_are_asked_for() {
     );
     assert_eq!(condition("InputBuckets"), json!({ "StringLike": { "s3:prefix": ["orders/*"] } }));
     assert!(statement(&policy, "AllTables").is_none());
-    let tables = statement(&policy, "DatabaseTables").unwrap()["Resource"].to_string();
+    let tables = statement(&policy, "SearchedTables").unwrap()["Resource"].to_string();
     assert!(tables.contains("table/marts/*") && tables.contains("table/analytics/*"), "{tables}");
+}
+
+#[test]
+fn the_databases_that_gc_searches_are_for_gc_alone() {
+    let place = Place { databases: vec!["marts".to_owned()], ..place() };
+    for program in Program::ALL {
+        let policy = policy(&[program], &place).to_string();
+        assert_eq!(policy.contains("marts"), program == Program::Gc, "{}", program.name());
+    }
+    let tables = statement(&policy(&Program::ALL, &place), "DatabaseTables").unwrap();
+    let glue = |resource: &str| format!("arn:aws:glue:eu-west-1:123456789012:{resource}");
+    assert_eq!(tables["Resource"], json!(["catalog", "database/analytics", "table/analytics/*"].map(glue)));
+    assert_eq!(tables["Action"], json!(["glue:GetTables"]));
 }
 
 #[test]
