@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::components;
-use crate::pins::{self, Pinned};
+use crate::pins::{self, Pinned, Source};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -169,8 +169,16 @@ fn component(package: &Package<'_>, digest: Option<&String>) -> Value {
     component
 }
 
+/// The package that the file is of: an extension has a wheel of its own, the library is of DuckDB's release.
 fn reference(file: &Pinned) -> String {
-    format!("pkg:github/duckdb/duckdb@v{}#{}", pins::DUCKDB, file.file)
+    let wheel = file.sources.iter().find_map(|source| match source {
+        Source::Wheel { requirement, .. } => Some(requirement.replace("==", "@")),
+        _ => None,
+    });
+    match wheel {
+        Some(wheel) => format!("pkg:pypi/{wheel}"),
+        None => format!("pkg:github/duckdb/duckdb@v{}#{}", pins::DUCKDB, file.file),
+    }
 }
 
 fn pinned(file: &Pinned) -> Value {
@@ -218,11 +226,16 @@ mod tests {
     fn the_bill_has_what_is_shipped_with_its_digest_and_nothing_else() {
         let lock =
             "version = 4\n\n[[package]]\nname = \"used\"\nversion = \"1.0.0+x\"\nchecksum = \"0a1b\"\n";
-        let bill = bill(&metadata(), &checksums(lock), &[pins::library().unwrap()]).unwrap();
+        let duckdb = [pins::library().unwrap(), pins::httpfs().unwrap()];
+        let bill = bill(&metadata(), &checksums(lock), &duckdb).unwrap();
         let named: Vec<&str> =
             bill["components"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
         assert_eq!(named[..3], [ENGINE, "lakeward-write", "used"]);
-        assert!(named.len() == 4 && named[3].starts_with("libduckdb"), "{named:?}");
+        assert!(named[3].starts_with("libduckdb") && named[4..] == ["httpfs.duckdb_extension"], "{named:?}");
+        assert_eq!(
+            bill["components"][4]["purl"],
+            format!("pkg:pypi/duckdb-extension-httpfs@{}", pins::DUCKDB)
+        );
         let used = &bill["components"][2];
         assert_eq!(used["purl"], "pkg:cargo/used@1.0.0%2Bx");
         assert_eq!(used["hashes"], json!([{ "alg": "SHA-256", "content": "0a1b" }]));
@@ -232,6 +245,6 @@ mod tests {
             .unwrap()
             .iter()
             .find(|d| d["ref"] == "pkg:cargo/lakeward-engine@1.0.0%2Bx");
-        assert_eq!(engine.unwrap()["dependsOn"].as_array().unwrap().len(), 2, "{bill}");
+        assert_eq!(engine.unwrap()["dependsOn"].as_array().unwrap().len(), 3, "{bill}");
     }
 }
