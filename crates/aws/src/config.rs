@@ -23,6 +23,8 @@ use crate::fault::causes;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The services that steps talk to, as the SDK names them.
 const SERVICES: [&str; 2] = ["S3", "Glue"];
+/// The services that credentials can come from.
+const CREDENTIAL_SERVICES: [&str; 3] = ["STS", "SSO", "SSO OIDC"];
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long one try of a call may take.
@@ -115,6 +117,8 @@ pub async fn load(options: Options) -> Result<SdkConfig, AwsError> {
     let config = loader.load().await.into_builder().retry_config(RetryConfig::disabled()).build();
     region(&config)?;
     SERVICES.into_iter().try_for_each(|service| check_endpoint(&config, service))?;
+    // Most have no use for these: whether they are usable is for the SDK to say.
+    CREDENTIAL_SERVICES.into_iter().try_for_each(|service| plain_endpoint(&config, service).map(drop))?;
     credentials(&config).await?;
     Ok(config)
 }
@@ -156,13 +160,19 @@ pub fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
         .or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
+/// The endpoint of a service, if it has one, and that without a user name or password.
+fn plain_endpoint(config: &SdkConfig, service: &'static str) -> Result<Option<String>, AwsError> {
+    let endpoint = endpoint(config, service);
+    // Whatever is wrong with it: what stands before an @ may be a password.
+    match endpoint.as_deref().and_then(|endpoint| endpoint.rsplit_once('@')) {
+        Some((_, host)) => Err(AwsError::EndpointSecret { service, endpoint: format!("…@{host}") }),
+        None => Ok(endpoint),
+    }
+}
+
 /// What the SDK would only say when it builds a request, and then as of a request that failed.
 fn check_endpoint(config: &SdkConfig, service: &'static str) -> Result<(), AwsError> {
-    let Some(endpoint) = endpoint(config, service) else { return Ok(()) };
-    // Whatever is wrong with it: what stands before an @ may be a password.
-    if let Some((_, host)) = endpoint.rsplit_once('@') {
-        return Err(AwsError::EndpointSecret { service, endpoint: format!("…@{host}") });
-    }
+    let Some(endpoint) = plain_endpoint(config, service)? else { return Ok(()) };
     let usable =
         Url::parse(&endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if usable { Ok(()) } else { Err(AwsError::Endpoint { service, endpoint }) }

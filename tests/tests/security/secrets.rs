@@ -119,8 +119,22 @@ async fn an_endpoint_with_a_password_is_refused_without_telling_it() -> Result<(
     let table = lake.backend().table("orders");
     let run = table.registered(&table.write(DAYS[0], SQL)).await?;
     for endpoint in ["http://user:PLANTED@127.0.0.1:1/", "user:PLANTED@s3.example.com", "http://PLANTED:@h"] {
-        for variable in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_GLUE"] {
-            for step in [table.write(DAYS[1], SQL), table.verify(&run), table.gc(), table.status()] {
+        for variable in [
+            "AWS_ENDPOINT_URL_S3",
+            "AWS_ENDPOINT_URL_GLUE",
+            "AWS_ENDPOINT_URL_STS",
+            "AWS_ENDPOINT_URL_SSO",
+            "AWS_ENDPOINT_URL_SSO_OIDC",
+        ] {
+            for step in [
+                table.write(DAYS[1], SQL),
+                table.register(&run),
+                table.verify(&run),
+                table.swap(&run),
+                table.gc(),
+                lake.backend().step("gc").args(["--abandon", &run.manifest]),
+                table.status(),
+            ] {
                 let told = story.fails(Kind::Configuration, &step.env(variable, endpoint)).await?;
                 ensure!(told.contains("user name or password"), "{told}");
             }
