@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use jiff::SignedDuration;
 
@@ -15,6 +15,8 @@ pub(crate) const TERMINATION_LOG: &str = "LAKEWARD_TERMINATION_LOG";
 pub(crate) const TERMINATION_LOG_OF_KUBERNETES: &str = "/dev/termination-log";
 /// The variable of `--metrics-file`.
 pub(crate) const METRICS_FILE: &str = "LAKEWARD_METRICS_FILE";
+/// The namespace of jobs in OpenLineage events.
+pub(crate) const LINEAGE_NAMESPACE: &str = "lakeward";
 
 /// How logs are written to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -77,16 +79,17 @@ pub struct CommonArgs {
     pub(crate) observe: ObserveArgs,
 }
 
-/// Who is told of an execution, besides those who read its result and logs. None of it can fail a step.
+/// Who is told of an execution, besides those who read its result and logs. None of it can fail a step, so each takes
+/// nothing at all as well: as good as not given.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Observability")]
 pub(crate) struct ObserveArgs {
     /// Write the reason of a failure to this file, if it is there: Kubernetes shows it in the state of the pod
-    #[arg(long, value_name = "FILE", default_value = TERMINATION_LOG_OF_KUBERNETES, env = TERMINATION_LOG)]
+    #[arg(long, value_name = "FILE", default_value = TERMINATION_LOG_OF_KUBERNETES, value_parser = any_path(), env = TERMINATION_LOG)]
     pub(crate) termination_log: PathBuf,
 
     /// Write metrics of this execution to this file when it ends, for Prometheus (node exporter's textfile collector)
-    #[arg(long, value_name = "FILE", env = METRICS_FILE)]
+    #[arg(long, value_name = "FILE", value_parser = any_path(), env = METRICS_FILE)]
     pub(crate) metrics_file: Option<PathBuf>,
 
     /// Send traces and metrics to this OpenTelemetry collector, by HTTP with protobuf (port 4318). All that is usual is
@@ -103,7 +106,7 @@ pub(crate) struct ObserveArgs {
     pub(crate) openlineage: Option<String>,
 
     /// The namespace of the jobs in OpenLineage events
-    #[arg(long, value_name = "NAME", default_value = "lakeward", env = "OPENLINEAGE_NAMESPACE")]
+    #[arg(long, value_name = "NAME", default_value = LINEAGE_NAMESPACE, env = "OPENLINEAGE_NAMESPACE")]
     pub(crate) openlineage_namespace: String,
 
     /// The run that this execution is part of, as NAMESPACE/JOB/RUN-ID [default: the run of its table]
@@ -156,6 +159,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let malformed = || format!("{text:?} is not a duration such as 90s, 15m or 24h");
     let signed: SignedDuration = text.parse().map_err(|_| malformed())?;
     Duration::try_from(signed).map_err(|_| malformed())
+}
+
+/// Takes a path as it is. Clap's own parser refuses an empty one, and with it a variable that is set to nothing.
+fn any_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Parses an AWS account id.

@@ -1,6 +1,6 @@
 //! Who is told of an execution. What cannot be told is warned of, and changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use lakeward_manifest::ExecutionId;
 use lakeward_observe::{BOUND, Execution, Lineage, LineageOptions, ObserveError, Place, Record, Telemetry};
 
-use crate::args::{METRICS_FILE, ObserveArgs, TERMINATION_LOG, TERMINATION_LOG_OF_KUBERNETES};
+use crate::args::{
+    LINEAGE_NAMESPACE, METRICS_FILE, ObserveArgs, TERMINATION_LOG, TERMINATION_LOG_OF_KUBERNETES,
+};
 use crate::clock::Ids;
 use crate::report;
 
@@ -50,10 +52,11 @@ impl Observers {
             started(error);
             None
         });
+        let termination_log = given_path(&args.termination_log);
         Self {
             record,
-            termination_log: Some(args.termination_log.clone()),
-            metrics_file: args.metrics_file.clone(),
+            termination_log: termination_log.or_else(|| Some(TERMINATION_LOG_OF_KUBERNETES.into())),
+            metrics_file: args.metrics_file.as_deref().and_then(given_path),
             telemetry,
             lineage,
             missing: Arc::new(missing),
@@ -150,7 +153,7 @@ fn lineage(
         target: target.to_owned(),
         endpoint: variable(ENDPOINT).unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()),
         api_key: variable(API_KEY),
-        namespace: args.openlineage_namespace.clone(),
+        namespace: given(Some(&args.openlineage_namespace)).unwrap_or(LINEAGE_NAMESPACE).to_owned(),
         parent: args.openlineage_parent.clone(),
     };
     Lineage::start(options, step, execution.as_str(), record.clone()).map(Some)
@@ -159,6 +162,10 @@ fn lineage(
 /// A variable that is set to nothing is as good as none.
 fn given(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty())
+}
+
+fn given_path(path: &Path) -> Option<PathBuf> {
+    (!path.as_os_str().is_empty()).then(|| path.to_owned())
 }
 
 fn variable(name: &str) -> Option<String> {

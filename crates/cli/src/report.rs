@@ -90,7 +90,8 @@ pub(crate) fn check_path(path: Option<&Path>) -> Result<(), Failure> {
 
 /// The path that a flag or its variable names, when the command line cannot be parsed as a whole.
 pub(crate) fn given_path(flag: &str, variable: &str) -> Option<PathBuf> {
-    path_in(flag, std::env::args_os()).or_else(|| std::env::var_os(variable).map(PathBuf::from))
+    let set = std::env::var_os(variable).filter(|path| !path.is_empty());
+    path_in(flag, std::env::args_os()).or_else(|| set.map(PathBuf::from))
 }
 
 /// The path that `flag` names on a command line that cannot be parsed as a whole.

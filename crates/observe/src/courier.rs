@@ -1,9 +1,9 @@
 //! HTTP to those who are told. It is synchronous and bounded in time: it runs on threads that nobody waits for longer than
 //! [`BOUND`], and works when the step's own runtime has ended.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use opentelemetry_http::{Request, Response};
 use ureq::Agent;
@@ -94,6 +94,11 @@ impl Courier {
         let body = body.with_config().limit(LONGEST_ANSWER).read_to_vec().map_err(|error| reason(&error))?;
         Ok(Response::from_parts(head, body))
     }
+}
+
+/// Why nothing can be told on a thread of its own.
+pub(crate) fn no_thread(error: &io::Error) -> String {
+    format!("no thread can be started for it: {error}")
 }
 
 fn reason(error: &ureq::Error) -> String {

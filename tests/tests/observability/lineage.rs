@@ -121,6 +121,25 @@ async fn a_failure_is_told_by_http_with_its_reason_its_parent_and_no_secret() ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_is_set_to_nothing_is_as_good_as_none() -> Result<()> {
+    let lake = Lake::start().await?;
+    let path = lake.backend().folder().join("lineage.jsonl");
+    let nothing = [
+        "LAKEWARD_METRICS_FILE",
+        "LAKEWARD_TERMINATION_LOG",
+        "OPENLINEAGE_NAMESPACE",
+        "OPENLINEAGE_PARENT_ID",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "TRACEPARENT",
+    ];
+    let write = lake.backend().table("orders").write(DAYS[0], SQL).arg("--openlineage").arg(&path);
+    let ended = write.envs(nothing.map(|name| (name, ""))).run().await?;
+    ensure!(!ended.stderr.contains("\"warn\""), "{}", ended.stderr);
+    ended.into_result()?;
+    has(&events(&path)?[0]["job"], &json!({ "namespace": "lakeward" }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_cannot_be_told_of_lineage_changes_nothing_but_a_warning() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");

@@ -10,7 +10,7 @@ use std::time::Instant;
 use opentelemetry_http::Request;
 
 use super::LineageOptions;
-use crate::courier::Courier;
+use crate::courier::{Courier, no_thread};
 use crate::{Address, ObserveError};
 
 /// What the thread is given. Clones share it.
@@ -39,11 +39,13 @@ impl Messenger {
     /// Starts the thread.
     ///
     /// # Errors
-    /// The target is a malformed URL.
+    /// The target is a malformed URL, or no thread can be had.
     pub(super) fn start(options: &LineageOptions) -> Result<Self, ObserveError> {
         let (target, shown) = target(options)?;
         let (events, errands) = mpsc::channel();
-        thread::spawn(move || run(&target, errands));
+        let started = thread::Builder::new().spawn(move || run(&target, errands));
+        let failed = |error| ObserveError::Lineage { target: shown.clone(), reason: no_thread(&error) };
+        started.map_err(failed)?;
         Ok(Self { events, target: shown })
     }
 

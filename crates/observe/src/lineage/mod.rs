@@ -55,7 +55,7 @@ impl Lineage {
     /// Starts to tell of an execution of `step`, by what it writes down in `record`.
     ///
     /// # Errors
-    /// The target is a malformed URL.
+    /// The target is a malformed URL, or no thread can be had.
     pub fn start(
         options: LineageOptions,
         step: &'static str,

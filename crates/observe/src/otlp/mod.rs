@@ -22,7 +22,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use self::client::Client;
 use self::ids::Ids;
 pub use self::tracing::StepSpan;
-use crate::courier::BOUND;
+use crate::courier::{BOUND, no_thread};
 use crate::{Address, Execution, ObserveError};
 
 /// The name of everything that is told, unless `OTEL_SERVICE_NAME` says another.
@@ -89,8 +89,9 @@ impl Telemetry {
     /// Not all of it has arrived, as far as is known.
     pub fn finish(&self, execution: Execution, deadline: Instant) -> Result<(), ObserveError> {
         let Self { collector, client, resource, traces, .. } = self.clone();
+        let failed = |reason| ObserveError::Collector { collector: self.collector.clone(), reason };
         let (sender, ended) = mpsc::channel();
-        thread::spawn(move || {
+        let started = thread::Builder::new().spawn(move || {
             // What the client has met says more than these errors.
             let _ = traces.shutdown_with_timeout(BOUND);
             let told =
@@ -98,7 +99,7 @@ impl Telemetry {
             // Nobody listens any more when it took too long.
             let _ = sender.send(told.map(drop));
         });
-        let failed = |reason| ObserveError::Collector { collector: self.collector.clone(), reason };
+        started.map_err(|error| failed(no_thread(&error)))?;
         match ended.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Err(_) => Err(failed("no answer in time".to_owned())),
             Ok(told) => {
