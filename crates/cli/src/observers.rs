@@ -111,14 +111,13 @@ impl Observers {
         if let Some(path) = &self.metrics_file {
             warn_of(execution.write_metrics(path));
         }
-        if let Some(lineage) = &self.lineage {
-            lineage.end(execution);
-        }
+        // On its way while the collector is told: one of them that hangs must not make the other look lost.
+        let delivery = self.lineage.as_ref().map(|lineage| lineage.end(execution));
         if let Some(telemetry) = &self.telemetry {
             warn_of(telemetry.finish(execution.clone(), deadline));
         }
-        if let Some(lineage) = &self.lineage {
-            warn_of(lineage.settle(deadline));
+        if let Some(delivery) = delivery {
+            warn_of(delivery.settle(deadline));
         }
     }
 }

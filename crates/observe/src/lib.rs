@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 pub use courier::{Address, BOUND};
 pub use execution::{CallCount, Ending, Execution};
-pub use lineage::{Dataset, Lineage, LineageOptions, Place};
+pub use lineage::{Dataset, Delivery, Lineage, LineageOptions, Place};
 pub use metrics::{Aggregation, Measure, Metric};
 pub use otlp::{Random, StepSpan, Telemetry};
 pub use phase::{dealt_with, phase};

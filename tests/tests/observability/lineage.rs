@@ -140,6 +140,20 @@ async fn a_variable_that_is_set_to_nothing_is_as_good_as_none() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lineage_that_was_delivered_is_not_called_lost_because_another_collector_hangs() -> Result<()> {
+    let lake = Lake::start().await?;
+    let (hanging, told) =
+        (Collector::start(Manner::Hangs).await?, Collector::start(Manner::Answers(201)).await?);
+    let write = lake.backend().table("orders").write(DAYS[0], SQL);
+    let write = write.args(["--otlp-endpoint", hanging.url(), "--openlineage", told.url()]);
+    let ended = write.run().await?;
+    assert_eq!(told.told("/api/v1/lineage").len(), 2);
+    ensure!(ended.stderr.contains("--otlp-endpoint"), "{}", ended.stderr);
+    ensure!(!ended.stderr.contains("--openlineage"), "{}", ended.stderr);
+    ended.into_result().map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_cannot_be_told_of_lineage_changes_nothing_but_a_warning() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");

@@ -51,24 +51,38 @@ impl Messenger {
 
     /// Gives an event to the thread.
     pub(super) fn send(&self, event: String) {
-        // Should the thread be gone, `settle` tells.
+        // Should the thread be gone, `Delivery::settle` tells.
         let _ = self.events.send(Errand::Take(event));
     }
 
-    /// Waits until everything was taken, or until `deadline`.
+    /// Asks for a report of everything that was sent before. Waits for nothing.
+    pub(super) fn report(&self) -> Delivery {
+        let (sender, report) = mpsc::channel();
+        let _ = self.events.send(Errand::Report(sender));
+        Delivery { report, target: self.target.clone() }
+    }
+}
+
+/// The report of what was told, which may be on its way still.
+#[derive(Debug)]
+pub struct Delivery {
+    report: Receiver<Option<String>>,
+    target: String,
+}
+
+impl Delivery {
+    /// Waits until everything was taken, or until `deadline`. A report that has come counts, however late it is asked for.
     ///
     /// # Errors
     /// Not all of it has arrived, as far as is known.
-    pub(super) fn settle(&self, deadline: Instant) -> Result<(), ObserveError> {
-        let (sender, report) = mpsc::channel();
-        let _ = self.events.send(Errand::Report(sender));
+    pub fn settle(self, deadline: Instant) -> Result<(), ObserveError> {
         let left = deadline.saturating_duration_since(Instant::now());
-        let reason = match report.recv_timeout(left) {
+        let reason = match self.report.recv_timeout(left) {
             Ok(None) => return Ok(()),
             Ok(Some(reason)) => reason,
             Err(_) => "no answer in time".to_owned(),
         };
-        Err(ObserveError::Lineage { target: self.target.clone(), reason })
+        Err(ObserveError::Lineage { target: self.target, reason })
     }
 }
 

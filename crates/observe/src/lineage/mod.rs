@@ -6,11 +6,10 @@ mod event;
 mod messenger;
 mod names;
 
-use std::time::Instant;
-
 use jiff::Timestamp;
 
 use self::event::{Event, Job, Moment};
+pub use self::messenger::Delivery;
 use self::messenger::Messenger;
 pub use self::names::Dataset;
 use crate::{Execution, ObserveError, Record};
@@ -71,17 +70,10 @@ impl Lineage {
         self.tell(&Moment::Begun(at));
     }
 
-    /// Tells how it ended, unless nothing is known of it but its step. Waits for nothing.
-    pub fn end(&self, execution: &Execution) {
+    /// Tells how it ended, unless nothing is known of it but its step. Waits for nothing: what it gives does.
+    pub fn end(&self, execution: &Execution) -> Delivery {
         self.tell(&Moment::Ended(execution));
-    }
-
-    /// Waits until what was told has arrived, or until `deadline`.
-    ///
-    /// # Errors
-    /// Not all of it has arrived, as far as is known.
-    pub fn settle(&self, deadline: Instant) -> Result<(), ObserveError> {
-        self.messenger.settle(deadline)
+        self.messenger.report()
     }
 
     fn tell(&self, moment: &Moment<'_>) {
