@@ -23,6 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum Manner {
     /// Answers with this status.
     Answers(u16),
+    /// Answers the first request with this status, and the others with 200.
+    AnswersFirst(u16),
     /// Takes the request and never answers.
     Hangs,
 }
@@ -146,12 +148,20 @@ async fn serve(stream: TcpStream, manner: Manner, told: Arc<Mutex<Vec<Told>>>) {
         let told = Arc::clone(&told);
         async move {
             let (head, body) = request.into_parts();
+            let mut is_first = false;
             if let Ok(body) = body.collect().await {
                 let path = head.uri.path().to_owned();
                 let request = Told { path, headers: head.headers, body: body.to_bytes() };
-                told.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                is_first = told.is_empty();
+                told.push(request);
             }
-            let Manner::Answers(status) = manner else { return std::future::pending().await };
+            let status = match manner {
+                Manner::Answers(status) => status,
+                Manner::AnswersFirst(status) if is_first => status,
+                Manner::AnswersFirst(_) => 200,
+                Manner::Hangs => return std::future::pending().await,
+            };
             let mut answer = Response::new(Empty::<Bytes>::new());
             *answer.status_mut() = status.try_into().unwrap_or_default();
             Ok::<_, Infallible>(answer)

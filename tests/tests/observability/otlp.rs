@@ -167,6 +167,18 @@ async fn a_collector_that_is_of_no_use_changes_nothing_but_a_warning() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_takes_it_the_second_time_has_missed_nothing() -> Result<()> {
+    let lake = Lake::start().await?;
+    let collector = Collector::start(Manner::AnswersFirst(503)).await?;
+    let write = watched(lake.backend().table("orders").write(DAYS[0], SQL), &collector);
+    let ended = write.run().await?;
+    let told = collector.told("/v1/traces");
+    ensure!(told.len() > 1 && told[0].body == told[1].body, "it was not told again");
+    ensure!(!ended.stderr.contains("otlp-endpoint"), "{}", ended.stderr);
+    ended.into_result().map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_a_trace() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");

@@ -16,17 +16,40 @@ use crate::{Address, ObserveError};
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     courier: Courier,
-    failure: Arc<Mutex<Option<String>>>,
+    tries: Arc<Mutex<Tries>>,
+}
+
+/// What has come of the requests. The exporter tries again what a collector may yet take, with the same body: only its
+/// last try counts.
+#[derive(Debug, Default)]
+struct Tries {
+    /// The request that failed last, which may be tried again, and why it failed.
+    open: Option<(Bytes, String)>,
+    /// Why one before it was given up.
+    lost: Option<String>,
+}
+
+impl Tries {
+    fn record(&mut self, body: Bytes, outcome: Result<(), String>) {
+        if let Some((_, reason)) = self.open.take().filter(|(before, _)| *before != body) {
+            self.lost = Some(reason);
+        }
+        self.open = outcome.err().map(|reason| (body, reason));
+    }
+
+    fn failure(&self) -> Option<&String> {
+        self.open.as_ref().map(|(_, reason)| reason).or(self.lost.as_ref())
+    }
 }
 
 impl Client {
     pub(super) fn new(collector: &Address) -> Self {
-        Self { courier: Courier::to(collector), failure: Arc::default() }
+        Self { courier: Courier::to(collector), tries: Arc::default() }
     }
 
-    /// Why the last request that failed did so.
+    /// Why something was lost: the reason of the last request that was given up.
     pub(super) fn failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).failure().cloned()
     }
 
     /// What sends spans.
@@ -57,9 +80,8 @@ impl Client {
         built.map_err(|_| ObserveError::Variables)
     }
 
-    fn fail(&self, reason: String) -> HttpError {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
-        reason.into()
+    fn record(&self, body: Bytes, outcome: Result<(), String>) {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).record(body, outcome);
     }
 }
 
@@ -71,11 +93,33 @@ fn has_own_endpoint(variable: &str) -> bool {
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let answer =
-            self.courier.take(request.map(|body| body.to_vec())).map_err(|reason| self.fail(reason))?;
-        if !answer.status().is_success() {
-            return Err(self.fail(format!("it answers {}", answer.status())));
-        }
-        Ok(answer.map(Bytes::from))
+        let body = request.body().clone();
+        let answer = self.courier.take(request.map(|body| body.to_vec()));
+        let outcome = answer.as_ref().map_err(Clone::clone).and_then(|answer| {
+            let status = answer.status();
+            if status.is_success() { Ok(()) } else { Err(format!("it answers {status}")) }
+        });
+        self.record(body, outcome);
+        // The exporter knows which status is worth another try, and when.
+        Ok(answer?.map(Bytes::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_arrives_when_it_is_tried_again_was_not_lost() {
+        let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+        let mut tries = Tries::default();
+        tries.record(first.clone(), Err("503".to_owned()));
+        assert_eq!(tries.failure().map(String::as_str), Some("503"));
+        tries.record(first.clone(), Ok(()));
+        assert_eq!(tries.failure(), None);
+        // Another one that arrives does not bring back what was given up.
+        tries.record(first, Err("502".to_owned()));
+        tries.record(second, Ok(()));
+        assert_eq!(tries.failure().map(String::as_str), Some("502"));
     }
 }
