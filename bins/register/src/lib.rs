@@ -62,6 +62,7 @@ async fn register(lake: &Lake, uri: &ManifestUri, context: &Context) -> Result<R
     let partitions = run_table::partitions(&sealed);
     if stored.manifest.phase == Phase::Published {
         tracing::info!("the run is published: nothing to do");
+        context.record().set_unchanged();
         return Ok(RegisterResult {
             manifest: uri.clone(),
             run: stored.manifest.run.id.clone(),

@@ -148,6 +148,10 @@ async fn was_live(
     }
     let known = current.manifest.phase == Phase::Published && live.state.published_at.is_none();
     tracing::info!(table = %swap.table, "the live table shows the run already: nothing to publish");
+    let mut published = current.manifest.swap.iter().flat_map(|section| &section.publications);
+    if known || published.any(|one| Some(one.at) == live.state.published_at) {
+        swap.context.record().set_unchanged();
+    }
     if !known {
         let publication = Publication {
             at: live.state.published_at.unwrap_or_else(|| swap.context.now()),

@@ -129,6 +129,9 @@ pub(crate) fn shows(table: &Table, wanted: &TableDefinition) -> bool {
 /// Every [`Failure`] that `docs/PROTOCOL.md` lists for `swap`, with its kind.
 pub async fn run(args: SwapArgs, context: Context) -> Result<SwapResult, Failure> {
     let (uri, direction) = resolve(&args)?;
+    if args.dry_run {
+        context.record().set_unchanged();
+    }
     context.begin_run(&uri.root, &uri.run);
     let lake = Lake::open(&context.aws().await?, uri.root.clone(), &context)?;
     let outcome = swap(&args, &uri, direction, &lake, &context).await;

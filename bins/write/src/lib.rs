@@ -169,6 +169,9 @@ impl Write<'_> {
         let manifest = &stored.manifest;
         lakeward_lake::identify(self.context, manifest);
         let sealed = manifest.sealed()?;
+        if already_done {
+            self.context.record().set_unchanged();
+        }
         Ok(WriteResult {
             manifest: manifest.uri(),
             run: manifest.run.id.clone(),

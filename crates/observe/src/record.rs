@@ -16,6 +16,7 @@ struct Entries {
     glue: Option<Glue>,
     columns: Option<Columns>,
     query: Option<Query>,
+    unchanged: bool,
 }
 
 /// Glue's catalog.
@@ -74,6 +75,11 @@ impl Record {
         self.entries().query = Some(query);
     }
 
+    /// Writes down that this execution writes nothing: its work was done before, or is only planned.
+    pub fn set_unchanged(&self) {
+        self.entries().unchanged = true;
+    }
+
     /// What was measured so far.
     pub fn measures(&self) -> BTreeMap<Measure, u64> {
         self.entries().measures.clone()
@@ -89,6 +95,10 @@ impl Record {
 
     pub(crate) fn columns(&self) -> Option<Columns> {
         self.entries().columns.clone()
+    }
+
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.entries().unchanged
     }
 
     pub(crate) fn query(&self) -> Option<Query> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use lakeward_outcome::Kind;
 use lakeward_tests::lake::Lake;
+use lakeward_tests::step::Step;
 use lakeward_tests::table::{DAYS, Run};
 use serde_json::{Value, json};
 
@@ -67,6 +68,7 @@ async fn each_step_of_a_run_tells_what_it_read_and_wrote() -> Result<()> {
     let dataset = json!({ "namespace": format!("s3://{}", backend.bucket()), "name": table.prefix().trim_end_matches('/') });
     has(&written["outputs"][0], &dataset)?;
     has(&written["outputs"][0]["outputFacets"], &statistics)?;
+    ensure!(events[0]["outputs"][0]["facets"]["version"].is_null(), "a version before it was written");
     let facets = &written["outputs"][0]["facets"];
     has(facets, &json!({ "version": { "datasetVersion": run.id } }))?;
     let fields = json!([
@@ -80,6 +82,31 @@ async fn each_step_of_a_run_tells_what_it_read_and_wrote() -> Result<()> {
     ensure!(namespace.starts_with("arn:aws:glue:") && namespace.ends_with(":123456789012"), "{namespace}");
     has(&verified["inputs"][0], &dataset)?;
     ensure!(verified["outputs"] == json!([]) && verified["inputs"][0]["outputFacets"].is_null());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_by_a_dry_run_or_by_a_step_that_finds_its_work_done() -> Result<()> {
+    let lake = Lake::start().await?;
+    let table = lake.backend().table("orders");
+    let path = lake.backend().folder().join("lineage.jsonl");
+    let run = Run::of(table.write(DAYS[0], SQL).succeeds().await?)?;
+    table.register(&run).succeeds().await?;
+    table.verify(&run).succeeds().await?;
+    let told = |step: Step| step.arg("--openlineage").arg(&path);
+    told(table.swap(&run).arg("--dry-run")).succeeds().await?;
+    table.swap(&run).succeeds().await?;
+    for step in [table.write(DAYS[0], SQL), table.register(&run), table.swap(&run)] {
+        ensure!(told(step).succeeds().await?["already_done"] == json!(true));
+    }
+    told(table.gc().arg("--dry-run")).succeeds().await?;
+    let events = events(&path)?;
+    let ended: Vec<_> = events.iter().filter(|event| event["eventType"] == "COMPLETE").collect();
+    assert_eq!(ended.len(), 5);
+    for event in ended {
+        ensure!(event["inputs"] == json!([]) && event["outputs"] == json!([]), "{event}");
+    }
+    ensure!(events[0]["outputs"] == json!([]), "a dry run begins to write: {}", events[0]);
     Ok(())
 }
 

@@ -127,9 +127,13 @@ impl Event<'_> {
         facets
     }
 
-    /// What was read and what was written. Only `write` has inputs of another kind than the table.
+    /// What was read and what was, or is to be, written. Only `write` has inputs of another kind than the table.
     fn datasets(&self, query: Option<&Query>) -> (Vec<Value>, Vec<Value>) {
         let inputs = query.into_iter().flat_map(|query| &query.inputs).map(|input| named(input, Map::new()));
+        let is_reader = self.job.step == VERIFY;
+        if !is_reader && self.record.is_unchanged() {
+            return (inputs.collect(), Vec::new());
+        }
         let Place { bucket, prefix, run } = self.job.place;
         let mut facets = Map::new();
         if let (Some(glue), Moment::Ended(execution)) = (self.record.glue(), self.moment) {
@@ -138,12 +142,13 @@ impl Event<'_> {
         if let Some(columns) = self.record.columns() {
             facets.insert("schema".to_owned(), schema(&columns));
         }
-        if let Some(run) = run {
+        // A version that is not written yet, or never will be, is none of the table.
+        if let Some(run) = run.as_ref().filter(|_| is_reader || self.is_done()) {
             let version = json!({ "datasetVersion": run });
             facets.insert("version".to_owned(), facet("1-0-1/DatasetVersionDatasetFacet", version));
         }
         let mut table = named(&Dataset::of_root(bucket, prefix), facets);
-        if self.job.step == VERIFY {
+        if is_reader {
             return (inputs.chain([table]).collect(), Vec::new());
         }
         if let Some(statistics) = self.statistics() {
@@ -152,11 +157,13 @@ impl Event<'_> {
         (inputs.collect(), vec![table])
     }
 
+    fn is_done(&self) -> bool {
+        matches!(self.moment, Moment::Ended(Execution { ending: Ending::Done, .. }))
+    }
+
     /// How much was written, by the step that writes, once it has.
     fn statistics(&self) -> Option<Value> {
-        let is_written = self.job.step == WRITE
-            && matches!(self.moment, Moment::Ended(Execution { ending: Ending::Done, .. }));
-        if !is_written {
+        if self.job.step != WRITE || !self.is_done() {
             return None;
         }
         let measures = self.record.measures();
