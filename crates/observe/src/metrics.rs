@@ -49,7 +49,8 @@ pub enum Aggregation {
 pub struct Metric {
     /// Its name (`lakeward.swap.window`).
     pub name: &'static str,
-    /// Its unit in UCUM: `s`, `By`, `{row}`, `1`. Values in seconds are told here in milliseconds.
+    /// Its unit in UCUM: `s`, `By`, `{row}`; empty for what has none, as Prometheus calls a gauge in `1` a ratio. Values in
+    /// seconds are told here in milliseconds.
     pub unit: &'static str,
     /// What it is.
     pub help: &'static str,
@@ -102,9 +103,9 @@ impl Measure {
 }
 
 /// Which execution it was, always 1.
-pub(crate) const INFO: Metric = level("lakeward.step.info", "1", "The last execution of the step.");
+pub(crate) const INFO: Metric = level("lakeward.step.info", "", "The last execution of the step.");
 const DURATION: Metric = level("lakeward.step.duration", "s", "How long the execution took.");
-const EXIT_CODE: Metric = level("lakeward.step.exit_code", "1", "The exit code; 0 when the step is done.");
+const EXIT_CODE: Metric = level("lakeward.step.exit_code", "", "The exit code; 0 when the step is done.");
 const STARTED: Metric = level("lakeward.step.start_timestamp", "s", "When the execution began.");
 const ENDED: Metric = level("lakeward.step.end_timestamp", "s", "When the execution ended.");
 const CALLS: Metric = sum("lakeward.aws.calls", "{call}", "Requests to AWS, every try included.");
@@ -145,5 +146,17 @@ impl Execution {
             all.push((RETRIES, calls(|call| call.retries)));
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::execution::tests::execution;
+
+    #[test]
+    fn prometheus_calls_no_gauge_of_a_collector_a_ratio() {
+        for (metric, _) in execution().samples() {
+            assert_ne!(metric.unit, "1", "{}", metric.name);
+        }
     }
 }
