@@ -179,6 +179,23 @@ async fn a_collector_that_takes_it_the_second_time_has_missed_nothing() -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_is_told_is_compressed_when_that_is_wanted() -> Result<()> {
+    let lake = Lake::start().await?;
+    let collector = Collector::start(Manner::Answers(200)).await?;
+    let write = watched(lake.backend().table("orders").write(DAYS[0], SQL), &collector);
+    let ended = write.env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip").run().await?;
+    ensure!(!ended.stderr.contains("otlp-endpoint"), "{}", ended.stderr);
+    ended.into_result()?;
+    let told = [collector.told("/v1/traces"), collector.told("/v1/metrics")].concat();
+    ensure!(told.len() >= 2, "only {} requests", told.len());
+    for request in told {
+        assert_eq!(request.headers["content-encoding"], "gzip");
+        ensure!(request.body.starts_with(&[0x1f, 0x8b]), "it is not compressed");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_a_trace() -> Result<()> {
     let lake = Lake::start().await?;
     let table = lake.backend().table("orders");
