@@ -17,7 +17,8 @@ pub const BOUND: Duration = Duration::from_secs(5);
 /// As much of an answer as is of interest.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 
-/// The address of somebody who is told by HTTP. Shown without what may be secret in it: user, password and query.
+/// The address of somebody who is told by HTTP. Shown without what may be secret in it: user, password, path and
+/// query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(Url);
 
@@ -51,7 +52,7 @@ impl fmt::Display for Address {
         if let Some(port) = self.0.port() {
             write!(f, ":{port}")?;
         }
-        f.write_str(self.0.path())
+        Ok(())
     }
 }
 
@@ -114,10 +115,17 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_what_may_be_secret() {
-        let address = Address::parse("https://user:planted@collector:4318/base/?key=planted").unwrap();
-        assert_eq!(address.to_string(), "https://collector:4318/base/");
-        assert_eq!(format!("{address:?}"), "https://collector:4318/base/");
-        assert_eq!(address.below("v1/traces").to_string(), "https://collector:4318/base/v1/traces");
+        let address = Address::parse("https://user:planted@collector:4318/planted/?key=planted").unwrap();
+        let below = address.below("v1/traces");
+        for shown in [address.to_string(), format!("{address:?}"), below.to_string()] {
+            assert_eq!(shown, "https://collector:4318");
+        }
+    }
+
+    #[test]
+    fn what_is_below_an_address_keeps_its_path() {
+        let address = Address::parse("https://collector:4318/base/").unwrap();
+        assert_eq!(address.below("v1/traces").url(), "https://collector:4318/base/v1/traces");
     }
 
     #[test]
