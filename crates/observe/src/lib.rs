@@ -39,8 +39,8 @@ pub enum ObserveError {
         /// What the system says.
         source: io::Error,
     },
-    /// An address that is none.
-    #[error("what is to be told is given no http:// or https:// URL: mend --otlp-endpoint")]
+    /// A collector's address that is none.
+    #[error("traces and metrics are told to nobody: give an http:// or https:// URL (--otlp-endpoint)")]
     Address,
     /// The variables of OpenTelemetry.
     #[error("traces and metrics are told to nobody: a variable OTEL_EXPORTER_OTLP_… is not understood")]

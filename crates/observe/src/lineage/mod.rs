@@ -36,7 +36,7 @@ pub struct Place {
     pub bucket: String,
     /// The prefix of the table's root.
     pub prefix: String,
-    /// The run; none for gc.
+    /// The run; none for gc, unless it abandons one.
     pub run: Option<String>,
 }
 
