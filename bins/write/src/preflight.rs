@@ -22,27 +22,20 @@ enum Occupied {
     Overlap { root: TableRoot, table: TableName, location: String },
 }
 
-/// A run that could never go live.
+/// A run that its own swap would take for live, and readers would go on seeing the other.
 #[derive(Debug, thiserror::Error)]
-enum Hopeless {
-    #[error(
-        "run {run} could never go live: run {by} is not older, and is, was or is going live in {table}; give a later \
-         --run-ts"
-    )]
-    Superseded { run: RunId, by: RunId, table: TableName },
-    #[error(
-        "{table} shows run {run} already, from another root or from a manifest that is gone: give another --run-ts or \
-         --run-key"
-    )]
-    LiveElsewhere { run: RunId, table: TableName },
+#[error(
+    "{table} shows run {run} already, from another root or from a manifest that is gone: give another --run-ts or \
+     --run-key"
+)]
+struct LiveElsewhere {
+    run: RunId,
+    table: TableName,
 }
 
-impl Classify for Hopeless {
+impl Classify for LiveElsewhere {
     fn kind(&self) -> Kind {
-        match self {
-            Self::Superseded { .. } => Kind::Fenced,
-            Self::LiveElsewhere { .. } => Kind::Usage,
-        }
+        Kind::Usage
     }
 }
 
@@ -76,10 +69,13 @@ pub(crate) async fn check_live_table(
     let live = LiveTable::read(catalog, &name).await?;
     let run = job.run.id.clone();
     match decide_swap(&live.state, &run, Direction::Forward, now) {
-        SwapDecision::Superseded { by } => return Err(Hopeless::Superseded { run, by, table: name }.into()),
+        // An orchestrator that catches up runs old days too, and skips their swaps: that is no failure.
+        SwapDecision::Superseded { by } => {
+            tracing::warn!(table = %name, %by, "a run that is not older is, was or is going live: this one never will");
+        }
         // It is not written yet, under this root.
         SwapDecision::AlreadyLive | SwapDecision::Resume => {
-            return Err(Hopeless::LiveElsewhere { run, table: name }.into());
+            return Err(LiveElsewhere { run, table: name }.into());
         }
         SwapDecision::Publish | SwapDecision::Wait { .. } => {}
     }

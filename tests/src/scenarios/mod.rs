@@ -74,7 +74,7 @@ macro_rules! for_each_scenario {
                 steps_out_of_order_are_refused,
                 a_newer_run_replaces_the_live_one,
                 an_older_run_is_refused,
-                a_write_that_could_never_go_live_is_refused_before_its_query_runs,
+                a_run_that_is_live_from_another_root_is_refused_before_its_query_runs,
                 a_rollback_holds_until_a_newer_run,
                 a_dry_swap_changes_nothing;
             status:
