@@ -98,7 +98,7 @@ impl Write<'_> {
         let prepared = inputs::prepare(aws, job, engine, upload.memory(), &scratch, context);
         let prepared = phase("prepare", prepared).await?;
         let columns = Columns::of(&prepared.plan, job)?;
-        preflight::check_live_table(&lake.catalog, job, &columns.partition, context.now()).await?;
+        preflight::check_live_table(lake, job, &columns.partition, context.now()).await?;
 
         let claimed = match phase("claim", claim::claim(manifests, job, attempt, context)).await? {
             Claimed::Mine(claimed) => claimed,

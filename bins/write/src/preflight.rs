@@ -60,22 +60,25 @@ pub(crate) async fn check(lake: &Lake, job: &Job, attempt: &AttemptId) -> Result
 
 /// Checks that the live table, if there is one, can show this run, with these partition keys.
 pub(crate) async fn check_live_table(
-    catalog: &Catalog,
+    lake: &Lake,
     job: &Job,
     keys: &[Column],
     now: Timestamp,
 ) -> Result<(), Failure> {
     let name = TableName::from(&job.table.glue);
-    let live = LiveTable::read(catalog, &name).await?;
+    let live = LiveTable::read(&lake.catalog, &name).await?;
     let run = job.run.id.clone();
     match decide_swap(&live.state, &run, Direction::Forward, now) {
         // An orchestrator that catches up runs old days too, and skips their swaps: that is no failure.
         SwapDecision::Superseded { by } => {
             tracing::warn!(table = %name, %by, "a run that is not older is, was or is going live: this one never will");
         }
-        // It is not written yet, under this root.
+        // Of this root it was not written when this execution began; another one may have done so since.
         SwapDecision::AlreadyLive | SwapDecision::Resume => {
-            return Err(LiveElsewhere { run, table: name }.into());
+            let now = lake.manifests.find(&run).await?;
+            if now.is_none_or(|now| now.manifest.write.is_none()) {
+                return Err(LiveElsewhere { run, table: name }.into());
+            }
         }
         SwapDecision::Publish | SwapDecision::Wait { .. } => {}
     }
