@@ -61,6 +61,9 @@ pub struct Collected {
 /// # Errors
 /// Every [`Failure`] that `docs/PROTOCOL.md` lists for `gc`, with its kind.
 pub async fn run(args: GcArgs, context: Context) -> Result<GcResult, Failure> {
+    if args.dry_run {
+        context.record().set_unchanged();
+    }
     args.check_modes()?;
     let root = args.target.root().clone();
     // Until a manifest has told its name.

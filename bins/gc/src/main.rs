@@ -7,10 +7,5 @@ use lakeward_gc::GcArgs;
 use lakeward_manifest::Step;
 
 fn main() -> ExitCode {
-    run_step(Step::Gc, |args: GcArgs, context| {
-        if args.dry_run {
-            context.record().set_unchanged();
-        }
-        lakeward_gc::run(args, context)
-    })
+    run_step(Step::Gc, |args: GcArgs, context| lakeward_gc::run(args, context))
 }
