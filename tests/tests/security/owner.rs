@@ -38,16 +38,7 @@ async fn a_bucket_of_another_account_is_refused_by_every_program_before_anything
     let table = lake.backend().table("orders");
     let run = table.registered(&table.write(DAYS[0], SQL)).await?;
     let before = lake.backend().keys("").await?;
-    let steps = [
-        table.write(DAYS[1], SQL),
-        table.register(&run),
-        table.verify(&run),
-        table.swap(&run),
-        table.gc(),
-        lake.backend().step("gc").args(["--abandon", &run.manifest]),
-        table.status(),
-    ];
-    for step in steps {
+    for step in crate::every_program(&table, &run, SQL) {
         let step = step.env(OWNER, SOMEBODY);
         step.is_refused(Kind::Configuration, &["denied", "belongs to account 999999999999"]).await?;
     }

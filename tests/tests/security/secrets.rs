@@ -126,15 +126,7 @@ async fn an_endpoint_with_a_password_is_refused_without_telling_it() -> Result<(
             "AWS_ENDPOINT_URL_SSO",
             "AWS_ENDPOINT_URL_SSO_OIDC",
         ] {
-            for step in [
-                table.write(DAYS[1], SQL),
-                table.register(&run),
-                table.verify(&run),
-                table.swap(&run),
-                table.gc(),
-                lake.backend().step("gc").args(["--abandon", &run.manifest]),
-                table.status(),
-            ] {
+            for step in crate::every_program(&table, &run, SQL) {
                 let told = story.fails(Kind::Configuration, &step.env(variable, endpoint)).await?;
                 ensure!(told.contains("user name or password"), "{told}");
             }
