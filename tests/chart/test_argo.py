@@ -24,7 +24,7 @@ def submitted(template):
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
-        "metadata": {"generateName": f"{template}-"},
+        "metadata": {"generateName": f"{template}-", "namespace": "analytics"},
         "spec": {"workflowTemplateRef": {"name": template}},
     }
 

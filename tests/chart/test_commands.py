@@ -1,19 +1,11 @@
 """The commands that the chart renders, run as they are: the steps' own programs, against a local lake."""
 
 import json
-import os
-import re
-import subprocess
-from pathlib import Path
-
-import pytest
 
 import chart
 from argo import evaluate
+from kubelet import Pod
 
-PROGRAMS = Path(os.environ["LAKEWARD_PROGRAMS"])
-# What of this machine the programs see: where DuckDB's extensions are, as the image says it to its containers.
-INHERITED = ["LAKEWARD_EXTENSION_DIR"]
 CHECKS = "-- name: no_number_is_missing\nSELECT * FROM staged WHERE number IS NULL\n"
 SPEC = {
     "table": "s3://lake/analytics/numbers/",
@@ -32,61 +24,6 @@ NUMBERS = {
         }
     }
 }
-
-
-@pytest.fixture
-def lake():
-    """The AWS variables of a local lake that ends with the test."""
-    command = [PROGRAMS / "lakeward-local", "--bucket", "lake", "--database", "analytics", "--until-stdin-ends"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield dict(exported(process))
-        process.stdin.close()
-
-
-def exported(process):
-    """The variables that the lake prints, until what a program needs is there."""
-    needed = {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"}
-    while needed:
-        name, value = process.stdout.readline().strip().removeprefix("export ").split("=", 1)
-        needed.discard(name)
-        yield name, value
-
-
-class Pod:
-    """Runs containers with folders of a test in place of their mounts."""
-
-    def __init__(self, folder, config_map, lake):
-        self.folder, self.lake = folder, lake
-        for name in ("specs", "scratch", "tmp"):
-            (folder / name).mkdir()
-        for name, content in config_map["data"].items():
-            (folder / "specs" / name).write_text(content)
-
-    def run(self, container):
-        """Runs a container, which has to succeed, and returns its result."""
-        result = self.result_of(container)
-        assert result["status"] == "done", result
-        return result
-
-    def result_of(self, container):
-        """Runs a container to its end and returns its result."""
-        mounts = "|".join(mount["mountPath"] for mount in container["volumeMounts"])
-
-        def placed(word):
-            return re.sub(f"(^|=)({mounts})(?=/|$)", lambda found: f"{found[1]}{self.folder}{found[2]}", word)
-
-        [program] = container["command"]
-        variables = {name: placed(value) for name, value in chart.variables(container).items()}
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        done = subprocess.run(
-            [PROGRAMS / program, *map(placed, container["args"])],
-            env={**inherited, **self.lake, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        return json.loads(done.stdout)
 
 
 def test_the_job_publishes_the_table_and_can_be_tried_again(tmp_path, lake):

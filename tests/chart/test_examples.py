@@ -84,9 +84,19 @@ def test_every_container_says_what_it_takes(path):
         for container in containers:
             resources = container["resources"]
             requests, limits = resources["requests"], resources["limits"]
-            assert limits["memory"] and requests.keys() == {"cpu", "memory"}, where
+            assert limits["memory"] and requests.keys() - {"ephemeral-storage"} == {"cpu", "memory"}, where
             # Kubernetes refuses a pod that asks for more than it may have.
             assert cores(requests["cpu"]) <= cores(limits.get("cpu", requests["cpu"])), where
+
+
+@example
+def test_the_scheduler_knows_of_scratch_on_the_nodes_disk(path):
+    for where, _, volumes, containers in shapes_of(path):
+        on_disk = [v["emptyDir"]["sizeLimit"] for v in volumes if v["name"] == "scratch" and "emptyDir" in v]
+        for container in containers:
+            mounted = "scratch" in (mount["name"] for mount in container["volumeMounts"])
+            asked = container["resources"]["requests"].get("ephemeral-storage")
+            assert [asked] == (on_disk or [None] if mounted else [None]), where
 
 
 def cores(quantity):

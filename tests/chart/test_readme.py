@@ -29,7 +29,7 @@ def test_values_and_schema_know_the_same_names():
 def test_a_table_can_say_all_that_the_defaults_say():
     definitions = SCHEMA["definitions"]
     defaults = SCHEMA["properties"]["defaults"]["properties"]
-    own = {"spec", "files", "schedule", "initSqlSecret", "job"}
+    own = {"spec", "files", "schedule", "initSqlSecret", "env", "job"}
     assert set(definitions["table"]["properties"]) == set(defaults) | own
     text = readme.README.read_text()
     assert all(f"`{name}`" in text for name in own)

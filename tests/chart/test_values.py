@@ -47,6 +47,7 @@ def test_gates_become_flags_of_verify():
         "maxRowChange": "12.5%",
         "replica": "s3://lake-replica/",
         "replicaRegion": "eu-west-1",
+        "replicaBucketOwner": "123456789012",
         "timeout": "30m",
         "args": ["--concurrency=64"],
     }
@@ -58,6 +59,7 @@ def test_gates_become_flags_of_verify():
         "--max-row-change=12.5%",
         "--replica=s3://lake-replica/",
         "--replica-region=eu-west-1",
+        "--replica-bucket-owner=123456789012",
         "--concurrency=64",
     ]
 
@@ -129,6 +131,8 @@ def test_what_is_said_of_pods_reaches_every_pod(argo):
         "priorityClassName": "batch",
         "env": [{"name": "HTTPS_PROXY", "value": "http://proxy"}],
         "envFrom": [{"secretRef": {"name": "more"}}],
+        "volumes": [{"name": "authority", "configMap": {"name": "our-authority"}}],
+        "volumeMounts": [{"name": "authority", "mountPath": "/etc/ssl/certs", "readOnly": True}],
         "aws": {"region": "eu-west-1", "expectedBucketOwner": "123456789012", "catalogId": "210987654321"},
     }
     table = chart.ORDERS if argo else chart.with_table(job={"runTs": "2026-05-19T06:00:00Z"})
@@ -136,7 +140,8 @@ def test_what_is_said_of_pods_reaches_every_pod(argo):
     objects = chart.render(values)
     shapes = list(chart.pods(objects))
     assert len(shapes) == (6 if argo else 2)
-    for where, pod, _, containers in shapes:
+    for where, pod, volumes, containers in shapes:
+        assert settings["volumes"][0] in volumes, where
         for name in ("nodeSelector", "tolerations", "affinity", "imagePullSecrets"):
             assert pod[name] == settings[name], where
         assert pod["podPriorityClassName" if argo else "priorityClassName"] == "batch", where
@@ -147,6 +152,7 @@ def test_what_is_said_of_pods_reaches_every_pod(argo):
             assert variables["LAKEWARD_EXPECTED_BUCKET_OWNER"] == "123456789012", where
             assert variables["LAKEWARD_CATALOG_ID"] == "210987654321", where
             assert container["envFrom"] == settings["envFrom"], where
+            assert settings["volumeMounts"][0] in container["volumeMounts"], where
     metadata = [m for o in objects for m in pod_metadata(o)]
     assert len(metadata) == 2
     for m in metadata:
@@ -240,6 +246,42 @@ REFUSED = {
     "an argument that is no flag": (chart.with_table(swap={"args": ["s3://lake/"]}), "args"),
     "an account that is none": ({"aws": {"expectedBucketOwner": "me"}}, "expectedBucketOwner"),
     "a digest that is none": ({"image": {"digest": "latest"}}, "digest"),
+    "a part of names with capitals": ({"fullnameOverride": "Lake"}, "fullnameOverride"),
+    "a variable without a name": ({"env": [{"value": "1"}]}, "missing property 'name'"),
+    "a volume with a name of the chart's": (
+        {**chart.ORDERS, "volumes": [{"name": "scratch", "emptyDir": {}}]},
+        "volumes: the chart has a volume scratch of its own",
+    ),
+    "an encryption that S3 does not have": (chart.with_table(encryption={"sse": "aws:fsx"}), "sse"),
+    "a key for encryption that takes none": (
+        chart.with_table(encryption={"sse": "AES256", "kmsKeyId": "alias/lake"}),
+        "tables.orders.encryption.kmsKeyId: goes with sse aws:kms",
+    ),
+    "a default key beside encryption that takes none": (
+        {"defaults": {"encryption": {"kmsKeyId": "alias/lake"}}, **chart.ORDERS},
+        "tables.orders.encryption.kmsKeyId: goes with sse aws:kms",
+    ),
+    "a bucket key for encryption that has none": (
+        chart.with_table(encryption={"sse": "aws:kms:dsse", "bucketKeyEnabled": True}),
+        "tables.orders.encryption.bucketKeyEnabled: goes with sse aws:kms",
+    ),
+    "a collector without http": (chart.with_table(otlp={"endpoint": "otel-collector:4318"}), "endpoint"),
+    "a password in a collector's URL": (
+        chart.with_table(otlp={"endpoint": "https://user:planted@collector:4318"}),
+        "endpoint",
+    ),
+    "a token in a catalog's URL": (
+        chart.with_table(openlineage={"url": "https://marquez/?token=planted"}),
+        "url",
+    ),
+    "a Secret without a key": (
+        chart.with_table(otlp={"endpoint": "http://collector:4318", "headersSecret": {"name": "otel"}}),
+        "tables.orders.otlp.headersSecret: takes the name of a Secret and a key in it",
+    ),
+    "an attribute that would be two": (
+        chart.with_table(otlp={"resourceAttributes": {"team": "a,b"}}),
+        "resourceAttributes",
+    ),
 }
 
 
@@ -275,6 +317,49 @@ def test_two_tables_that_would_meet_are_refused(second):
         chart.render(two_tables(**second))
 
 
+def table(name):
+    return {"spec": {"table": f"s3://lake/analytics/{name}/", "glue_table": f"analytics.{name}", "sql": "SELECT 1"}}
+
+
+def test_a_schedule_with_the_name_of_another_tables_gc_is_refused():
+    values = {"tables": {"orders": table("orders"), "orders-gc": {**table("orders_gc"), "schedule": "@daily"}}}
+    with pytest.raises(chart.Refused, match="tables.orders-gc: its schedule has the name of gc's for the table orders"):
+        chart.render(values)
+    values["tables"]["orders"]["gc"] = {"schedule": ""}
+    chart.render(values)
+
+
+def test_a_later_file_of_values_can_take_a_table_away(tmp_path):
+    both = {"tables": {"orders": table("orders"), "prices": table("prices")}}
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(both))
+    found = {o["metadata"]["name"] for o in chart.render({"tables": {"prices": None}}, "--values", tmp_path / "both.yaml")}
+    assert "lake-lakeward-orders" in found and not [name for name in found if "prices" in name]
+
+
+def test_every_object_names_its_namespace():
+    for argo in (True, False):
+        objects = chart.render({**chart.ORDERS, "argo": {"enabled": argo}})
+        assert {o["metadata"]["namespace"] for o in objects} == {"analytics"}
+
+
+def test_the_same_values_render_the_same():
+    assert chart.render_text(values=chart.ORDERS) == chart.render_text(values=chart.ORDERS)
+
+
+def test_a_variable_is_there_once_and_the_tables_own_wins():
+    values = {
+        **chart.with_table(env=[{"name": "LAKEWARD_EXPECTED_BUCKET_OWNER", "value": "210987654321"}]),
+        "aws": {"region": "eu-west-1", "expectedBucketOwner": "123456789012"},
+        "env": [{"name": "AWS_REGION", "valueFrom": {"configMapKeyRef": {"name": "region", "key": "region"}}}],
+    }
+    for where, _, _, containers in chart.pods(chart.render(values)):
+        for container in containers:
+            names = [variable["name"] for variable in container["env"]]
+            assert len(names) == len(set(names)), where
+            assert chart.variables(container)["LAKEWARD_EXPECTED_BUCKET_OWNER"] == "210987654321", where
+            assert values["env"][0] in container["env"], where
+
+
 @pytest.mark.parametrize("version", ["1.30.9", "1.30.2-eks-036c24b"])
 def test_kubernetes_without_what_the_chart_uses_is_refused(version):
     with pytest.raises(chart.Refused, match="kubeVersion"):
@@ -286,3 +371,18 @@ def test_the_notes_say_how_to_run_each_table():
     assert re.search(r"argo submit -n analytics --from workflowtemplate/lake-lakeward-orders\b", notes)
     assert "lakeward-swap s3://lake/analytics/orders/ --to RUN" in notes
     assert "exit 14" in notes
+
+
+def test_the_notes_give_a_person_the_flags_that_the_steps_have():
+    values = {
+        **chart.with_table(encryption={"sse": "aws:kms", "kmsKeyId": "alias/lake", "bucketKeyEnabled": True}),
+        "argo": {"enabled": False},
+        "aws": {"region": "eu-west-1", "expectedBucketOwner": "123456789012", "catalogId": "210987654321"},
+    }
+    notes = chart.helm("install", "lake", chart.CHART, "--dry-run=client", "-n", "analytics", values=values)
+    flags = (
+        "--region=eu-west-1 --expected-bucket-owner=123456789012 --catalog-id=210987654321"
+        " --sse=aws:kms --sse-kms-key-id=alias/lake --bucket-key-enabled\n"
+    )
+    assert f"lakeward-status s3://lake/analytics/orders/ {flags}" in notes
+    assert f"lakeward-swap s3://lake/analytics/orders/ --to RUN {flags}" in notes

@@ -26,6 +26,7 @@
 {{- with $values.maxRowChange }}{{ $flags = append $flags (printf "--max-row-change=%s" .) }}{{ end -}}
 {{- with $values.replica }}{{ $flags = append $flags (printf "--replica=%s" .) }}{{ end -}}
 {{- with $values.replicaRegion }}{{ $flags = append $flags (printf "--replica-region=%s" .) }}{{ end -}}
+{{- with $values.replicaBucketOwner }}{{ $flags = append $flags (printf "--replica-bucket-owner=%s" .) }}{{ end -}}
 {{- range $values.checks }}{{ $flags = append $flags (printf "--check=/specs/%s" .) }}{{ end -}}
 {{- if $values.checks }}{{ $flags = append $flags "--scratch=/scratch" }}{{ end -}}
 {{- else if eq .step "gc" -}}
@@ -39,6 +40,20 @@
 {{- if $values.dryRun }}{{ $flags = append $flags "--dry-run" }}{{ end -}}
 {{- end -}}
 {{- toYaml (concat $flags $values.args) -}}
+{{- end -}}
+
+{{/* What a person has to say to a program that the chart says to its pods by variables, with a space before each flag. */}}
+{{- define "lakeward.flagsByHand" -}}
+{{- with .root.Values.aws -}}
+{{- with .region }}{{ printf " --region=%s" . }}{{ end -}}
+{{- with .expectedBucketOwner }}{{ printf " --expected-bucket-owner=%s" . }}{{ end -}}
+{{- with .catalogId }}{{ printf " --catalog-id=%s" . }}{{ end -}}
+{{- end -}}
+{{- with .table.encryption -}}
+{{- with .sse }}{{ printf " --sse=%s" . }}{{ end -}}
+{{- with .kmsKeyId }}{{ printf " --sse-kms-key-id=%s" . }}{{ end -}}
+{{- if .bucketKeyEnabled }}{{ print " --bucket-key-enabled" }}{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -59,16 +74,14 @@ args:
   {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- end }}
-{{- with concat (default list .env) (include "lakeward.env" . | fromYamlArray) }}
 env:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- include "lakeward.env" . | fromJsonArray | toYaml | nindent 2 }}
 {{- with .root.Values.envFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 resources:
-  {{- toYaml (index .table .step).resources | nindent 2 }}
+  {{- include "lakeward.resources" . | nindent 2 }}
 securityContext:
   {{- toYaml .root.Values.securityContext | nindent 2 }}
 volumeMounts:
@@ -77,31 +90,25 @@ volumeMounts:
   - { name: specs, mountPath: /specs, readOnly: true }
   - { name: scratch, mountPath: /scratch }
   {{- end }}
+  {{- with .root.Values.volumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
-{{- define "lakeward.env" -}}
-{{- $values := .root.Values -}}
-- { name: LAKEWARD_LOG, value: {{ $values.logFilter | quote }} }
-- { name: LAKEWARD_PATIENCE, value: {{ $values.patience | quote }} }
-{{- with $values.aws.region }}
-- { name: AWS_REGION, value: {{ . | quote }} }
-{{- end }}
-{{- with $values.aws.expectedBucketOwner }}
-- { name: LAKEWARD_EXPECTED_BUCKET_OWNER, value: {{ . | quote }} }
-{{- end }}
-{{- with $values.aws.catalogId }}
-- { name: LAKEWARD_CATALOG_ID, value: {{ . | quote }} }
-{{- end }}
-{{- if eq .step "write" }}
-{{- with .table.initSqlSecret }}
-- name: LAKEWARD_INIT_SQL
-  valueFrom:
-    secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }} }
-{{- end }}
-{{- end }}
-{{- with $values.env }}
-{{ toYaml . }}
-{{- end }}
+{{/*
+A step's resources. The scheduler has to know of scratch space on the node's disk: it would put pods on a node that has no
+room for them, and the kubelet evict them later.
+*/}}
+{{- define "lakeward.resources" -}}
+{{- $resources := deepCopy (index .table .step).resources -}}
+{{- if and (include "lakeward.runsEngine" .) (eq .table.scratch.type "emptyDir") -}}
+{{- $requests := default dict $resources.requests -}}
+{{- $limits := default dict $resources.limits -}}
+{{- if not (or (hasKey $requests "ephemeral-storage") (hasKey $limits "ephemeral-storage")) -}}
+{{- $_ := set $resources "requests" (merge $requests (dict "ephemeral-storage" .table.scratch.size)) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $resources -}}
 {{- end -}}
 
 {{/* The volumes that the step's container mounts. */}}
@@ -126,6 +133,9 @@ volumeMounts:
         resources:
           requests: { storage: {{ $scratch.size | quote }} }
   {{- end }}
+{{- end }}
+{{- with .root.Values.volumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 

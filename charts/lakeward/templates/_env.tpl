@@ -1,0 +1,108 @@
+{{/* The environment of the steps' containers. All take (dict "root" $ "table" TABLE "step" STEP). */}}
+
+{{/*
+A container's whole environment, as JSON: "env" (the template's own), then what values ask for, then the users'
+variables, of all tables and of this one. A name is there once, as Kubernetes' server-side apply wants it, and the last
+one counts.
+*/}}
+{{- define "lakeward.env" -}}
+{{- $all := concat
+  (default list .env)
+  (include "lakeward.awsEnv" . | fromYamlArray)
+  (include "lakeward.observersEnv" . | fromYamlArray)
+  .root.Values.env
+  (default list .table.env)
+-}}
+{{- $last := dict -}}
+{{- range $place, $variable := $all -}}{{- $_ := set $last $variable.name $place -}}{{- end -}}
+{{- $env := list -}}
+{{- range $place, $variable := $all -}}
+{{- if eq $place (get $last $variable.name) }}{{ $env = append $env $variable }}{{ end -}}
+{{- end -}}
+{{- toJson $env -}}
+{{- end -}}
+
+{{- define "lakeward.awsEnv" -}}
+{{- $values := .root.Values -}}
+- { name: LAKEWARD_LOG, value: {{ $values.logFilter | quote }} }
+- { name: LAKEWARD_PATIENCE, value: {{ $values.patience | quote }} }
+{{- with $values.aws.region }}
+- { name: AWS_REGION, value: {{ . | quote }} }
+{{- end }}
+{{- with $values.aws.expectedBucketOwner }}
+- { name: LAKEWARD_EXPECTED_BUCKET_OWNER, value: {{ . | quote }} }
+{{- end }}
+{{- with $values.aws.catalogId }}
+- { name: LAKEWARD_CATALOG_ID, value: {{ . | quote }} }
+{{- end }}
+{{- with .table.encryption.sse }}
+- { name: LAKEWARD_SSE, value: {{ . | quote }} }
+{{- end }}
+{{- with .table.encryption.kmsKeyId }}
+- { name: LAKEWARD_SSE_KMS_KEY_ID, value: {{ . | quote }} }
+{{- end }}
+{{- if .table.encryption.bucketKeyEnabled }}
+- { name: LAKEWARD_BUCKET_KEY_ENABLED, value: "true" }
+{{- end }}
+{{- if eq .step "write" }}
+{{- with .table.initSqlSecret }}
+- name: LAKEWARD_INIT_SQL
+  valueFrom:
+    secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }} }
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Who is told of an execution. A Secret that is not there costs the observer its key, and not the step its pod: hence
+`optional`. No TRACEPARENT: the steps find the trace of their run by themselves, and join Argo's where Argo gives one.
+*/}}
+{{- define "lakeward.observersEnv" -}}
+{{- with .table.otlp }}
+{{- if .endpoint }}
+- { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ .endpoint | quote }} }
+{{- with .headersSecret.name }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: { name: {{ . | quote }}, key: {{ $.table.otlp.headersSecret.key | quote }}, optional: true }
+{{- end }}
+{{- with .serviceName }}
+- { name: OTEL_SERVICE_NAME, value: {{ . | quote }} }
+{{- end }}
+{{- /* By its attributes a collector knows a pod that has ended, and one that it sees behind a proxy. */}}
+{{- $attributes := list }}
+{{- range $attribute, $field := include "lakeward.podAttributes" . | fromYaml }}
+{{- $variable := printf "OTEL_RESOURCE_ATTRIBUTES_%s" ($attribute | trimPrefix "k8s." | replace "." "_" | upper) }}
+- name: {{ $variable }}
+  valueFrom:
+    fieldRef: { fieldPath: {{ $field }} }
+{{- $attributes = append $attributes (printf "%s=$(%s)" $attribute $variable) }}
+{{- end }}
+{{- range $attribute, $value := .resourceAttributes }}
+{{- $attributes = append $attributes (printf "%s=%s" $attribute $value) }}
+{{- end }}
+- { name: OTEL_RESOURCE_ATTRIBUTES, value: {{ join "," $attributes | quote }} }
+{{- end }}
+{{- end }}
+{{- with .table.openlineage }}
+{{- if .url }}
+- { name: OPENLINEAGE_URL, value: {{ .url | quote }} }
+{{- with .apiKeySecret.name }}
+- name: OPENLINEAGE_API_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ . | quote }}, key: {{ $.table.openlineage.apiKeySecret.key | quote }}, optional: true }
+{{- end }}
+{{- with .namespace }}
+- { name: OPENLINEAGE_NAMESPACE, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* OpenTelemetry's names for what a pod can be told of itself, and the fields that hold it. */}}
+{{- define "lakeward.podAttributes" -}}
+k8s.namespace.name: metadata.namespace
+k8s.node.name: spec.nodeName
+k8s.pod.name: metadata.name
+k8s.pod.uid: metadata.uid
+{{- end -}}

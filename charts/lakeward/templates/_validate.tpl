@@ -1,0 +1,81 @@
+{{/* Stops with a sentence when values contradict each other in ways that the schema cannot tell: takes $. */}}
+{{- define "lakeward.validate" -}}
+{{- range .Values.volumes -}}
+{{- if has .name (list "tmp" "specs" "scratch") -}}
+{{- fail (printf "volumes: the chart has a volume %s of its own; call yours something else" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- $names := include "lakeward.tableNames" . | fromJsonArray -}}
+{{- range $name := $names -}}
+{{- $table := include "lakeward.table" (dict "root" $ "name" $name) | fromJson -}}
+{{- range $other := without $names $name -}}
+{{- include "lakeward.validateTwo" (dict "root" $ "table" $table "other" (index $.Values.tables $other) "otherName" $other) -}}
+{{- end -}}
+{{- include "lakeward.validateRuns" (dict "root" $ "table" $table) -}}
+{{- include "lakeward.validateFiles" $table -}}
+{{- include "lakeward.validateEncryption" $table -}}
+{{- include "lakeward.validateSecret" (dict "secret" $table.otlp.headersSecret "what" (printf "tables.%s.otlp.headersSecret" $name)) -}}
+{{- include "lakeward.validateSecret" (dict "secret" $table.openlineage.apiKeySecret "what" (printf "tables.%s.openlineage.apiKeySecret" $name)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* That a table leaves another one its own. */}}
+{{- define "lakeward.validateTwo" -}}
+{{- $name := .table.name -}}
+{{- if hasPrefix .table.root (include "lakeward.tableRoot" .other) -}}
+{{- fail (printf "tables.%s.spec.table: the root of the table %s lies under it; give each table a prefix of its own" $name .otherName) -}}
+{{- end -}}
+{{- if eq .table.spec.glue_table .other.spec.glue_table -}}
+{{- fail (printf "tables.%s.spec.glue_table: the table %s has the same one" $name .otherName) -}}
+{{- end -}}
+{{- $gc := printf "%s-gc" (include "lakeward.objectName" (dict "root" .root "name" $name)) -}}
+{{- $schedule := include "lakeward.objectName" (dict "root" .root "name" .otherName) -}}
+{{- if and .root.Values.argo.enabled .table.gc.schedule .other.schedule (eq $gc $schedule) -}}
+{{- fail (printf "tables.%s: its schedule has the name of gc's for the table %s, %s; call one of them something else" .otherName $name $gc) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* That the table's runs can be made by what there is: Argo, or Jobs. */}}
+{{- define "lakeward.validateRuns" -}}
+{{- $name := .table.name -}}
+{{- if and .table.job .root.Values.argo.enabled -}}
+{{- fail (printf "tables.%s.job: with Argo a run is a workflow; set argo.enabled to false, or leave job out" $name) -}}
+{{- end -}}
+{{- if and .table.schedule (not .root.Values.argo.enabled) -}}
+{{- fail (printf "tables.%s.schedule: only Argo can give every try of a run the scheduled time; leave it out, or set argo.enabled" $name) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "lakeward.validateFiles" -}}
+{{- $files := default dict .files -}}
+{{- with .spec.sql_file -}}
+{{- if not (hasKey $files .) -}}
+{{- fail (printf "tables.%s.spec.sql_file: there is no %s in tables.%s.files" $.name . $.name) -}}
+{{- end -}}
+{{- end -}}
+{{- range .verify.checks -}}
+{{- if not (hasKey $files .) -}}
+{{- fail (printf "tables.%s.verify.checks: there is no %s in tables.%s.files" $.name . $.name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "lakeward.validateSecret" -}}
+{{- with .secret -}}
+{{- if ne (empty .name) (empty .key) -}}
+{{- fail (printf "%s: takes the name of a Secret and a key in it, both or none" $.what) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the steps would refuse as usage, before anything is installed. */}}
+{{- define "lakeward.validateEncryption" -}}
+{{- with .encryption -}}
+{{- if and .kmsKeyId (not (has .sse (list "aws:kms" "aws:kms:dsse"))) -}}
+{{- fail (printf "tables.%s.encryption.kmsKeyId: goes with sse aws:kms or aws:kms:dsse; set one of them, or set kmsKeyId to \"\"" $.name) -}}
+{{- end -}}
+{{- if and .bucketKeyEnabled (ne .sse "aws:kms") -}}
+{{- fail (printf "tables.%s.encryption.bucketKeyEnabled: goes with sse aws:kms; set it to false" $.name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
