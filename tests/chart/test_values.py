@@ -282,6 +282,13 @@ REFUSED = {
         chart.with_table(otlp={"resourceAttributes": {"team": "a,b"}}),
         "resourceAttributes",
     ),
+    "an account of one step in a Job": (
+        {
+            **chart.with_table(job={"runTs": "2026-05-19T06:00:00Z"}, write={"serviceAccountName": "query"}),
+            "argo": {"enabled": False},
+        },
+        "tables.orders.job: the steps of a Job are one pod",
+    ),
 }
 
 

@@ -19,6 +19,7 @@ A template that runs one step: takes what "lakeward.container" does. Argo keeps 
 {{- define "lakeward.argoStep" -}}
 {{- $env := list (dict "name" "LAKEWARD_RESULT_PATH" "value" "/tmp/result.json") -}}
 {{ include "lakeward.retryStrategy" .root }}
+serviceAccountName: {{ include "lakeward.stepServiceAccountName" . }}
 volumes:
   {{- include "lakeward.volumes" . | nindent 2 }}
 container:
@@ -32,6 +33,7 @@ outputs:
 {{/* What every workflow has: (dict "root" $ "table" TABLE). */}}
 {{- define "lakeward.workflowSettings" -}}
 {{- $argo := .root.Values.argo -}}
+serviceAccountName: {{ include "lakeward.tableServiceAccountName" . }}
 {{ include "lakeward.podSettings" .root }}
 {{- with .root.Values.priorityClassName }}
 podPriorityClassName: {{ . | quote }}

@@ -10,11 +10,13 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* A pod's settings but for its containers and volumes: (dict "root" $ "table" TABLE "step" STEP). */}}
 {{- define "lakeward.jobPodSettings" -}}
 restartPolicy: Never
+serviceAccountName: {{ include "lakeward.stepServiceAccountName" . }}
 automountServiceAccountToken: false
-{{ include "lakeward.podSettings" . }}
-{{- with .Values.priorityClassName }}
+{{ include "lakeward.podSettings" .root }}
+{{- with .root.Values.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}

@@ -35,6 +35,34 @@ The name of a table's objects: at most 45 characters, so that a Job's name has r
 {{- end -}}
 {{- end -}}
 
+{{/*
+The ServiceAccount of a step's pods: (dict "root" $ "table" TABLE "step" STEP). What the table itself says, of the step or of all
+of its steps, goes before what the defaults say of the step.
+*/}}
+{{- define "lakeward.stepServiceAccountName" -}}
+{{- $own := index .root.Values.tables .table.name -}}
+{{- $ofStep := (default dict (get $own .step)).serviceAccountName -}}
+{{- $ofDefaults := (index .root.Values.defaults .step).serviceAccountName -}}
+{{- coalesce $ofStep $own.serviceAccountName $ofDefaults (include "lakeward.tableServiceAccountName" .) -}}
+{{- end -}}
+
+{{/* The ServiceAccount of those of a table's pods of whose step nothing is said: (dict "root" $ "table" TABLE). */}}
+{{- define "lakeward.tableServiceAccountName" -}}
+{{- default (include "lakeward.serviceAccountName" .root) .table.serviceAccountName -}}
+{{- end -}}
+
+{{/* The ServiceAccounts of all pods, as JSON; without a table the release's own. */}}
+{{- define "lakeward.usedServiceAccounts" -}}
+{{- $used := list -}}
+{{- range $name := include "lakeward.tableNames" . | fromJsonArray -}}
+{{- $table := include "lakeward.table" (dict "root" $ "name" $name) | fromJson -}}
+{{- range $step := list "write" "register" "verify" "swap" "gc" -}}
+{{- $used = append $used (include "lakeward.stepServiceAccountName" (dict "root" $ "table" $table "step" $step)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson (uniq (default (list (include "lakeward.serviceAccountName" .)) $used) | sortAlpha) -}}
+{{- end -}}
+
 {{- define "lakeward.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

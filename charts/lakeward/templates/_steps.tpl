@@ -141,7 +141,6 @@ room for them, and the kubelet evict them later.
 
 {{/* What pods have besides containers and volumes, in the fields that a pod and an Argo workflow share: takes $. */}}
 {{- define "lakeward.podSettings" -}}
-serviceAccountName: {{ include "lakeward.serviceAccountName" . }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- with .Values.imagePullSecrets }}

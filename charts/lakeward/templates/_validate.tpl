@@ -44,6 +44,15 @@
 {{- if and .table.schedule (not .root.Values.argo.enabled) -}}
 {{- fail (printf "tables.%s.schedule: only Argo can give every try of a run the scheduled time; leave it out, or set argo.enabled" $name) -}}
 {{- end -}}
+{{- if .table.job -}}
+{{- $accounts := list -}}
+{{- range $step := list "write" "register" "verify" "swap" -}}
+{{- $accounts = append $accounts (include "lakeward.stepServiceAccountName" (merge (dict "step" $step) $)) -}}
+{{- end -}}
+{{- if gt (len (uniq $accounts)) 1 -}}
+{{- fail (printf "tables.%s.job: the steps of a Job are one pod and have one ServiceAccount, not %s; set serviceAccountName of the table" $name (join ", " (uniq $accounts))) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "lakeward.validateFiles" -}}
