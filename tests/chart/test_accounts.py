@@ -30,6 +30,7 @@ def test_a_step_and_a_table_can_have_roles_of_their_own():
         "register": "orders",
         "verify": "orders",
         "swap": "orders",
+        "roll-back": "orders",
         # What deletes files has the role of gc.
         "abandon": "keeper",
     }

@@ -15,17 +15,26 @@ WITH_ARGO = [path for path in chart.EXAMPLES if path.stem != "without-argo"]
 def test_argo_lint_finds_no_fault(path, tmp_path):
     objects = chart.render(None, "--values", path)
     templates = [o["metadata"]["name"] for o in objects if o["kind"] == "WorkflowTemplate"]
-    taken, report = lint(tmp_path / "rendered.yaml", objects + [submitted(name) for name in templates])
+    run = {"parameters": [{"name": "run", "value": "2026-05-19-060000"}]}
+    rolling_back = {"entrypoint": "roll-back", "arguments": run}
+    workflows = [submitted(name, **more) for name in templates for more in ({}, rolling_back)]
+    taken, report = lint(tmp_path / "rendered.yaml", objects + workflows)
     assert taken, report
 
 
-def submitted(template):
+def test_a_roll_back_that_names_no_run_is_refused(tmp_path):
+    workflow = submitted("lake-lakeward-orders", entrypoint="roll-back")
+    taken, report = lint(tmp_path / "rendered.yaml", [*chart.render(chart.ORDERS), workflow])
+    assert not taken and "run" in report, report
+
+
+def submitted(template, **more):
     """What `argo submit --from` makes of a template."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": {"generateName": f"{template}-", "namespace": "analytics"},
-        "spec": {"workflowTemplateRef": {"name": template}},
+        "spec": {"workflowTemplateRef": {"name": template}, **more},
     }
 
 
@@ -63,7 +72,7 @@ def test_argo_resolves_what_names_the_run_in_the_workflows_arguments(workflow):
 )
 def test_a_step_is_retried_on(workflow, code, status, retried):
     variables = {"lastRetry.exitCode": code, "lastRetry.status": status}
-    for step in ("write", "register", "verify", "swap", "abandon"):
+    for step in ("write", "register", "verify", "swap", "roll-back", "abandon"):
         condition = chart.template(workflow, step)["retryStrategy"]["expression"]
         assert evaluate(variables, condition=condition) is retried, step
 

@@ -83,6 +83,18 @@ def test_the_workflow_publishes_the_table(tmp_path, lake):
     ]
 
 
+def test_a_roll_back_publishes_an_earlier_run_again(tmp_path, lake):
+    runs = []
+    for number, folder in enumerate((tmp_path / "first", tmp_path / "second")):
+        folder.mkdir()
+        workflow = Workflow(folder, lake, f"2026-05-19T0{number}:00:00Z", "a workflow's uid")
+        runs.append(workflow.write()["run"])
+        for task in workflow.later_tasks():
+            workflow.task(task, workflow.written)
+    result = workflow.step("roll-back", {"inputs.parameters.run": runs[0]})
+    assert (result["step"], result["run"], result["replaced"]) == ("swap", *runs), result
+
+
 def test_the_exit_handler_abandons_the_run_that_failed(tmp_path, lake):
     workflow = Workflow(tmp_path, lake, "2026-05-19T08:00:00+02:00", "a workflow's uid")
     manifest = workflow.write()["manifest"]

@@ -139,7 +139,7 @@ def test_what_is_said_of_pods_reaches_every_pod(argo):
     values = {**table, **settings, "argo": {"enabled": argo}}
     objects = chart.render(values)
     shapes = list(chart.pods(objects))
-    assert len(shapes) == (6 if argo else 2)
+    assert len(shapes) == (7 if argo else 2)
     for where, pod, volumes, containers in shapes:
         assert settings["volumes"][0] in volumes, where
         for name in ("nodeSelector", "tolerations", "affinity", "imagePullSecrets"):
@@ -376,7 +376,7 @@ def test_kubernetes_without_what_the_chart_uses_is_refused(version):
 def test_the_notes_say_how_to_run_each_table():
     notes = chart.helm("install", "lake", chart.CHART, "--dry-run=client", "-n", "analytics", values=chart.ORDERS)
     assert re.search(r"argo submit -n analytics --from workflowtemplate/lake-lakeward-orders\b", notes)
-    assert "lakeward-swap s3://lake/analytics/orders/ --to RUN" in notes
+    assert "argo submit -n analytics --from workflowtemplate/lake-lakeward-orders --entrypoint roll-back" in notes
     assert "exit 14" in notes
 
 

@@ -76,7 +76,7 @@ def test_without_a_schedule_there_is_only_gcs():
 
 def test_every_step_retries_what_the_exit_codes_say(workflow):
     strategies = [t["retryStrategy"] for t in workflow["spec"]["templates"] if "container" in t]
-    assert len(strategies) == 5 and all(strategy == strategies[0] for strategy in strategies)
+    assert len(strategies) == 6 and all(strategy == strategies[0] for strategy in strategies)
     assert strategies[0]["retryPolicy"] == "Always"
     assert strategies[0]["expression"] == 'lastRetry.exitCode in ["10", "13"] || lastRetry.status == "Error"'
     assert strategies[0]["limit"] == "5"
@@ -99,6 +99,14 @@ def test_a_failed_run_is_abandoned_by_the_uri_that_follows_from_its_name(workflo
     container = chart.template(workflow, task["template"])["container"]
     assert container["command"] == ["lakeward-gc"]
     assert container["args"] == ["--abandon", "{{inputs.parameters.manifest}}"]
+
+
+def test_a_person_can_roll_back_as_the_steps_service_account(workflow):
+    roll_back = chart.template(workflow, "roll-back")
+    assert roll_back["container"]["command"] == ["lakeward-swap"]
+    assert roll_back["container"]["args"] == ["s3://lake/analytics/orders/", "--to", "{{inputs.parameters.run}}"]
+    # No default: nobody rolls back by a name that was left out.
+    assert chart.parameters(roll_back["inputs"]) == {"run": None}
 
 
 def test_a_failed_run_is_left_to_gc_where_so_said():
