@@ -85,6 +85,16 @@ def test_a_table_can_take_back_what_the_defaults_say():
     assert "--uploads=8" not in chart.template(template, "write")["container"]["args"]
 
 
+def test_null_takes_a_default_away_from_one_table():
+    values = {
+        "defaults": {"otlp": {"endpoint": "http://collector:4318"}, "encryption": {"sse": "AES256"}},
+        **chart.with_table(write={"resources": {"limits": {"cpu": None}}}, otlp=None, encryption=None, job=None),
+    }
+    write = chart.template(workflow(values), "write")["container"]
+    assert write["resources"]["limits"] == {"memory": "4Gi"}
+    assert not [name for name in chart.variables(write) if name.startswith(("OTEL", "LAKEWARD_SSE"))]
+
+
 def test_resources_can_differ_by_table():
     resources = {"requests": {"cpu": "4", "memory": "16Gi"}, "limits": {"cpu": "4", "memory": "16Gi"}}
     template = workflow(chart.with_table(write={"resources": resources}))

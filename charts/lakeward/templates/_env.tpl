@@ -35,14 +35,16 @@ one counts.
 {{- with $values.aws.catalogId }}
 - { name: LAKEWARD_CATALOG_ID, value: {{ . | quote }} }
 {{- end }}
-{{- with .table.encryption.sse }}
+{{- with .table.encryption }}
+{{- with .sse }}
 - { name: LAKEWARD_SSE, value: {{ . | quote }} }
 {{- end }}
-{{- with .table.encryption.kmsKeyId }}
+{{- with .kmsKeyId }}
 - { name: LAKEWARD_SSE_KMS_KEY_ID, value: {{ . | quote }} }
 {{- end }}
-{{- if .table.encryption.bucketKeyEnabled }}
+{{- if .bucketKeyEnabled }}
 - { name: LAKEWARD_BUCKET_KEY_ENABLED, value: "true" }
+{{- end }}
 {{- end }}
 {{- if eq .step "write" }}
 {{- with .table.initSqlSecret }}
@@ -54,17 +56,14 @@ one counts.
 {{- end -}}
 
 {{/*
-Who is told of an execution. A Secret that is not there costs the observer its key, and not the step its pod: hence
-`optional`. No TRACEPARENT: the steps find the trace of their run by themselves, and join Argo's where Argo gives one.
+Who is told of an execution. No TRACEPARENT: the steps find the trace of their run by themselves, and join Argo's where Argo gives one.
 */}}
 {{- define "lakeward.observersEnv" -}}
 {{- with .table.otlp }}
 {{- if .endpoint }}
 - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ .endpoint | quote }} }
-{{- with .headersSecret.name }}
-- name: OTEL_EXPORTER_OTLP_HEADERS
-  valueFrom:
-    secretKeyRef: { name: {{ . | quote }}, key: {{ $.table.otlp.headersSecret.key | quote }}, optional: true }
+{{- with .headersSecret }}
+{{- include "lakeward.secretVariable" (dict "name" "OTEL_EXPORTER_OTLP_HEADERS" "secret" .) }}
 {{- end }}
 {{- with .serviceName }}
 - { name: OTEL_SERVICE_NAME, value: {{ . | quote }} }
@@ -87,15 +86,25 @@ Who is told of an execution. A Secret that is not there costs the observer its k
 {{- with .table.openlineage }}
 {{- if .url }}
 - { name: OPENLINEAGE_URL, value: {{ .url | quote }} }
-{{- with .apiKeySecret.name }}
-- name: OPENLINEAGE_API_KEY
-  valueFrom:
-    secretKeyRef: { name: {{ . | quote }}, key: {{ $.table.openlineage.apiKeySecret.key | quote }}, optional: true }
+{{- with .apiKeySecret }}
+{{- include "lakeward.secretVariable" (dict "name" "OPENLINEAGE_API_KEY" "secret" .) }}
 {{- end }}
 {{- with .namespace }}
 - { name: OPENLINEAGE_NAMESPACE, value: {{ . | quote }} }
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+A variable from a Secret, if one is named: (dict "name" VARIABLE "secret" SECRET). One that is not there costs the observer its key,
+and not the step its pod: hence `optional`.
+*/}}
+{{- define "lakeward.secretVariable" -}}
+{{- if .secret.name }}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef: { name: {{ .secret.name | quote }}, key: {{ .secret.key | quote }}, optional: true }
 {{- end }}
 {{- end -}}
 

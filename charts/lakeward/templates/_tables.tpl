@@ -11,10 +11,30 @@
 
 {{/* A table with all defaults filled in, as JSON: (dict "root" $ "name" NAME). */}}
 {{- define "lakeward.table" -}}
-{{- $table := mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (index .root.Values.tables .name)) -}}
+{{- $own := index .root.Values.tables .name -}}
+{{- $table := include "lakeward.merged" (dict "defaults" .root.Values.defaults "own" $own) | fromJson -}}
 {{- $_ := set $table "name" .name -}}
 {{- $_ := set $table "root" (include "lakeward.tableRoot" $table) -}}
 {{- toJson $table -}}
+{{- end -}}
+
+{{/*
+A map laid over another, as Helm lays values over the chart's, as JSON: maps are merged, and null takes away:
+(dict "defaults" MAP "own" MAP).
+*/}}
+{{- define "lakeward.merged" -}}
+{{- $merged := deepCopy .defaults -}}
+{{- range $key, $value := .own -}}
+{{- $default := get $merged $key -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $merged $key -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" $default) -}}
+{{- $_ := set $merged $key (include "lakeward.merged" (dict "defaults" $default "own" $value) | fromJson) -}}
+{{- else -}}
+{{- $_ := set $merged $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $merged -}}
 {{- end -}}
 
 {{/* A table's root with its closing slash. */}}

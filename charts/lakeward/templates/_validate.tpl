@@ -14,8 +14,8 @@
 {{- include "lakeward.validateRuns" (dict "root" $ "table" $table) -}}
 {{- include "lakeward.validateFiles" $table -}}
 {{- include "lakeward.validateEncryption" $table -}}
-{{- include "lakeward.validateSecret" (dict "secret" $table.otlp.headersSecret "what" (printf "tables.%s.otlp.headersSecret" $name)) -}}
-{{- include "lakeward.validateSecret" (dict "secret" $table.openlineage.apiKeySecret "what" (printf "tables.%s.openlineage.apiKeySecret" $name)) -}}
+{{- include "lakeward.validateSecret" (dict "of" $table.otlp "name" "headersSecret" "what" (printf "tables.%s.otlp" $name)) -}}
+{{- include "lakeward.validateSecret" (dict "of" $table.openlineage "name" "apiKeySecret" "what" (printf "tables.%s.openlineage" $name)) -}}
 {{- end -}}
 {{- end -}}
 
@@ -70,9 +70,9 @@
 {{- end -}}
 
 {{- define "lakeward.validateSecret" -}}
-{{- with .secret -}}
+{{- with get (default dict .of) .name -}}
 {{- if ne (empty .name) (empty .key) -}}
-{{- fail (printf "%s: takes the name of a Secret and a key in it, both or none" $.what) -}}
+{{- fail (printf "%s.%s: takes the name of a Secret and a key in it, both or none" $.what $.name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
