@@ -55,6 +55,16 @@ def test_gcs_policy_comes_from_values_and_a_table_may_differ():
     ]
 
 
+def test_finished_runs_of_every_schedule_are_kept_as_values_say():
+    for argo in (True, False):
+        when = {"schedule": "@daily"} if argo else {}
+        values = {**chart.with_table(**when), "argo": {"enabled": argo}, "history": {"failed": 20}}
+        crons = [o["spec"] for o in chart.render(values) if o["kind"] in ("CronWorkflow", "CronJob")]
+        assert len(crons) == (2 if argo else 1)
+        for cron in crons:
+            assert (cron["successfulJobsHistoryLimit"], cron["failedJobsHistoryLimit"]) == (3, 20)
+
+
 def test_an_empty_schedule_is_no_gc():
     objects = chart.render(chart.with_table(gc={"schedule": ""}))
     assert not [o for o in objects if o["kind"] == "CronWorkflow"]

@@ -196,8 +196,11 @@ def test_names_stay_short_and_apart():
 
 def test_names_that_look_like_numbers_stay_text():
     tables = {"1": chart.ORDERS["tables"]["orders"]}
-    for o in chart.render({"tables": tables}, release="123"):
+    objects = chart.render({"tables": tables, "fullnameOverride": "2", "serviceAccount": {"name": "3"}}, release="123")
+    for o in objects:
         assert all(isinstance(value, str) for value in o["metadata"]["labels"].values()), o["metadata"]
+        assert isinstance(o["metadata"]["name"], str), o["metadata"]
+    assert {pod["serviceAccountName"] for _, pod, _, _ in chart.pods(objects)} == {"3"}
 
 
 REFUSED = {

@@ -90,6 +90,13 @@ def test_workflows_of_one_table_wait_for_one_another_whatever_the_release(workfl
     assert chart.one(other, "WorkflowTemplate", "other-lakeward-orders")["spec"]["synchronization"] == mutex
 
 
+def test_workflows_can_be_told_by_release_and_table_and_are_no_resource_of_the_release(workflow):
+    labels = workflow["spec"]["workflowMetadata"]["labels"]
+    assert (labels["lakeward/release"], labels["lakeward/table"]) == ("lake", "orders")
+    # By this label Argo CD may know what it has made, and prune the rest.
+    assert "app.kubernetes.io/instance" not in labels
+
+
 def test_a_failed_run_is_abandoned_by_the_uri_that_follows_from_its_name(workflow):
     assert workflow["spec"]["onExit"] == "on-exit"
     [[task]] = chart.template(workflow, "on-exit")["steps"]

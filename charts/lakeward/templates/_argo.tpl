@@ -19,7 +19,7 @@ A template that runs one step: takes what "lakeward.container" does. Argo keeps 
 {{- define "lakeward.argoStep" -}}
 {{- $env := list (dict "name" "LAKEWARD_RESULT_PATH" "value" "/tmp/result.json") -}}
 {{ include "lakeward.retryStrategy" .root }}
-serviceAccountName: {{ include "lakeward.stepServiceAccountName" . }}
+serviceAccountName: {{ include "lakeward.stepServiceAccountName" . | quote }}
 volumes:
   {{- include "lakeward.volumes" . | nindent 2 }}
 container:
@@ -33,7 +33,7 @@ outputs:
 {{/* What every workflow has: (dict "root" $ "table" TABLE). */}}
 {{- define "lakeward.workflowSettings" -}}
 {{- $argo := .root.Values.argo -}}
-serviceAccountName: {{ include "lakeward.tableServiceAccountName" . }}
+serviceAccountName: {{ include "lakeward.tableServiceAccountName" . | quote }}
 {{ include "lakeward.podSettings" .root }}
 {{- with .root.Values.priorityClassName }}
 podPriorityClassName: {{ . | quote }}
@@ -47,9 +47,11 @@ ttlStrategy:
 podGC:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+# Not app.kubernetes.io/instance: Argo CD, where it tracks by that label, would prune a workflow that somebody has submitted.
 workflowMetadata:
   labels:
-    {{- include "lakeward.selectorLabels" .root | nindent 4 }}
+    app.kubernetes.io/name: {{ include "lakeward.name" .root | quote }}
+    lakeward/release: {{ .root.Release.Name | quote }}
     lakeward/table: {{ .table.name | quote }}
     {{- with .root.Values.commonLabels }}
     {{- toYaml . | nindent 4 }}

@@ -13,7 +13,7 @@ annotations:
 {{/* A pod's settings but for its containers and volumes: (dict "root" $ "table" TABLE "step" STEP). */}}
 {{- define "lakeward.jobPodSettings" -}}
 restartPolicy: Never
-serviceAccountName: {{ include "lakeward.stepServiceAccountName" . }}
+serviceAccountName: {{ include "lakeward.stepServiceAccountName" . | quote }}
 automountServiceAccountToken: false
 {{ include "lakeward.podSettings" .root }}
 {{- with .root.Values.priorityClassName }}
