@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypedDict, Unpack
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from kubernetes.client import models as k8s
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
-    from kubernetes.client import models as k8s
 
 RESULT_FILE: Final = "/airflow/xcom/return.json"
 """What the provider's sidecar reads as a task's XCom."""
@@ -40,18 +40,50 @@ no clearing changes it; and what is due later is newer, whatever the timetable a
 RUN_KEY: Final = "{{ run_id }}"
 """Tells apart two DAG runs that were due in the same second."""
 
+OPENLINEAGE_PARENT: Final = "{{ macros.OpenLineageProviderPlugin.lineage_parent_id(task_instance) }}"
+"""The task, as OpenLineage names the run that another one is part of: with the provider for OpenLineage installed."""
+
+POD_SECURITY: Final = k8s.V1PodSecurityContext(
+    run_as_non_root=True,
+    run_as_user=65532,
+    run_as_group=65532,
+    fs_group=65532,
+    seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+)
+"""What the `restricted` Pod Security Standard asks of a pod. 65532 is the images' user."""
+
+CONTAINER_SECURITY: Final = k8s.V1SecurityContext(
+    allow_privilege_escalation=False,
+    read_only_root_filesystem=True,
+    capabilities=k8s.V1Capabilities(drop=["ALL"]),
+)
+"""What it asks of a container, and a root file system that nothing is written to: the sidecar needs no more either."""
+
 
 class PodOptions(TypedDict, total=False):
-    """What all pods of a table share: arguments of KubernetesPodOperator, and of every operator."""
+    """What pods of a table have: arguments of KubernetesPodOperator, and of every operator."""
 
     image: str
+    image_pull_policy: str
+    image_pull_secrets: list[k8s.V1LocalObjectReference]
     namespace: str
+    kubernetes_conn_id: str | None
     service_account_name: str
-    env_vars: dict[str, str]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    env_vars: list[k8s.V1EnvVar] | dict[str, str]
+    env_from: list[k8s.V1EnvFromSource]
     volumes: list[k8s.V1Volume]
     volume_mounts: list[k8s.V1VolumeMount]
     container_resources: k8s.V1ResourceRequirements
+    security_context: k8s.V1PodSecurityContext
+    container_security_context: k8s.V1SecurityContext
+    xcom_sidecar_container_security_context: k8s.V1SecurityContext
     node_selector: dict[str, str]
+    tolerations: list[k8s.V1Toleration]
+    affinity: k8s.V1Affinity
+    priority_class_name: str
+    startup_timeout_seconds: int
     deferrable: bool
     pool: str
     retries: int
@@ -61,12 +93,29 @@ class PodOptions(TypedDict, total=False):
     execution_timeout: timedelta
 
 
+class OwnPods(TypedDict, total=False):
+    """What pods of a single step have in place of what all share: resources, an account, an image without DuckDB."""
+
+    write_pod: PodOptions
+    register_pod: PodOptions
+    verify_pod: PodOptions
+    swap_pod: PodOptions
+    abandon_pod: PodOptions
+
+
 class StepOptions(PodOptions, total=False):
     """What is a task's own."""
 
     task_id: str
     trigger_rule: TriggerRule
     skip_on_exit_code: int | None
+
+
+class SecretKey(NamedTuple):
+    """A key of a Kubernetes Secret: its value reaches the pod, and Airflow never sees it."""
+
+    secret: str
+    key: str
 
 
 class Run(Protocol):
@@ -148,45 +197,57 @@ def publish_table(
     swap: Sequence[str] = (),
     abandon: str | None = None,
     pod: PodOptions,
+    **own: Unpack[OwnPods],
 ) -> Published:
     """Builds the tasks that publish a table: write, register, verify, swap.
 
     `write`, `verify` and `swap` are further arguments of these steps. `abandon` is the table's root: if it is
     given, a run that fails is ended and removed at once. Such a run cannot be cleared and taken up again, so
-    leave it out where a person may mend what was wrong; gc finds what is left in either case.
+    leave it out where a person may mend what was wrong; gc finds what is left in either case. `pod` is what all pods
+    have, `write_pod` and the like what those of one step have in its place.
     """
-    options = PodOptions(
-        retries=5,
-        retry_delay=timedelta(seconds=30),
-        retry_exponential_backoff=2,
-        max_retry_delay=timedelta(minutes=10),
-    )
-    options.update(pod)
     with TaskGroup(name) as group:
         first = LakewardStep(
             task_id="write",
             step="write",
             arguments=["--run-ts", RUN_TIMESTAMP, "--run-key", RUN_KEY, *write],
-            **options,
+            **_options(pod, own.get("write_pod")),
         )
         manifest = f"{{{{ ti.xcom_pull(task_ids='{first.task_id}')['manifest'] }}}}"
 
-        def follow(step: str, further: Sequence[str], skip_on_exit_code: int | None = None) -> LakewardStep:
+        def follow(
+            step: str, further: Sequence[str], pod_of_step: PodOptions | None, skip_on_exit_code: int | None = None
+        ) -> LakewardStep:
             return LakewardStep(
                 task_id=step,
                 step=step,
                 arguments=[manifest, *further],
-                **options,
+                **_options(pod, pod_of_step),
                 skip_on_exit_code=skip_on_exit_code,
             )
 
-        register = follow("register", [])
-        verified = follow("verify", verify)
+        register = follow("register", [], own.get("register_pod"))
+        verified = follow("verify", verify, own.get("verify_pod"))
         # A verified run that a newer one has overtaken is no failure: readers have what is newer.
-        last = follow("swap", swap, skip_on_exit_code=FENCED)
+        last = follow("swap", swap, own.get("swap_pod"), skip_on_exit_code=FENCED)
         first >> register >> verified >> last
-        cleaner = _abandon_after(last, abandon, options) if abandon else None
+        cleaner = _abandon_after(last, abandon, _options(pod, own.get("abandon_pod"))) if abandon else None
     return Published(first, register, verified, last, cleaner, group)
+
+
+def _options(shared: PodOptions, own: PodOptions | None) -> PodOptions:
+    options = PodOptions(
+        retries=5,
+        retry_delay=timedelta(seconds=30),
+        retry_exponential_backoff=2,
+        max_retry_delay=timedelta(minutes=10),
+        security_context=POD_SECURITY,
+        container_security_context=CONTAINER_SECURITY,
+        xcom_sidecar_container_security_context=CONTAINER_SECURITY,
+    )
+    options.update(shared)
+    options.update(own or {})
+    return options
 
 
 def _abandon_after(swap: LakewardStep, root: str, options: PodOptions) -> LakewardStep:
@@ -197,6 +258,72 @@ def _abandon_after(swap: LakewardStep, root: str, options: PodOptions) -> Lakewa
     swap >> [abandon, published]
     abandon >> published
     return abandon
+
+
+def encryption(
+    sse: Literal["AES256", "aws:kms", "aws:kms:dsse"], *, kms_key_id: str | None = None, bucket_key: bool = False
+) -> list[k8s.V1EnvVar]:
+    """Gives the variables by which every step has S3 encrypt what it puts: docs/SECURITY.md."""
+    return _variables(
+        LAKEWARD_SSE=sse,
+        LAKEWARD_SSE_KMS_KEY_ID=kms_key_id,
+        LAKEWARD_BUCKET_KEY_ENABLED="true" if bucket_key else None,
+    )
+
+
+def opentelemetry(
+    endpoint: str, *, headers: SecretKey | None = None, attributes: Mapping[str, str] | None = None
+) -> list[k8s.V1EnvVar]:
+    """Gives the variables by which every step sends traces and metrics to a collector: docs/OBSERVABILITY.md.
+
+    The pods say which ones they are; `attributes` is said beside that. The steps of a run share a trace by themselves.
+    """
+    fields = {
+        "k8s.namespace.name": "metadata.namespace",
+        "k8s.node.name": "spec.nodeName",
+        "k8s.pod.name": "metadata.name",
+        "k8s.pod.uid": "metadata.uid",
+    }
+    of_pod = {name: f"OTEL_RESOURCE_ATTRIBUTES_{name[4:].replace('.', '_').upper()}" for name in fields}
+    said = {name: f"$({variable})" for name, variable in of_pod.items()} | dict(attributes or {})
+    return [
+        *_variables(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_HEADERS=headers),
+        *(
+            k8s.V1EnvVar(
+                name=of_pod[name],
+                value_from=k8s.V1EnvVarSource(field_ref=k8s.V1ObjectFieldSelector(field_path=path)),
+            )
+            for name, path in fields.items()
+        ),
+        *_variables(OTEL_RESOURCE_ATTRIBUTES=",".join(f"{name}={value}" for name, value in said.items())),
+    ]
+
+
+def openlineage(
+    url: str, *, api_key: SecretKey | None = None, namespace: str | None = None, parent: str | None = None
+) -> list[k8s.V1EnvVar]:
+    """Gives the variables by which every step tells OpenLineage events to a catalog: docs/OBSERVABILITY.md.
+
+    With `parent=OPENLINEAGE_PARENT` each step is part of its task's run.
+    """
+    return _variables(
+        OPENLINEAGE_URL=url,
+        OPENLINEAGE_API_KEY=api_key,
+        OPENLINEAGE_NAMESPACE=namespace,
+        OPENLINEAGE_PARENT_ID=parent,
+    )
+
+
+def _variables(**values: str | SecretKey | None) -> list[k8s.V1EnvVar]:
+    return [_variable(name, value) for name, value in values.items() if value is not None]
+
+
+def _variable(name: str, value: str | SecretKey) -> k8s.V1EnvVar:
+    if isinstance(value, str):
+        return k8s.V1EnvVar(name=name, value=value)
+    # Without `optional` a pod whose Secret is missing would never start, for the sake of those who are only told of it.
+    reference = k8s.V1SecretKeySelector(name=value.secret, key=value.key, optional=True)
+    return k8s.V1EnvVar(name=name, value_from=k8s.V1EnvVarSource(secret_key_ref=reference))
 
 
 def manifest_uri(root: str, run_after: datetime, run_id: str) -> str:

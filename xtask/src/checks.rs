@@ -38,6 +38,7 @@ pub(crate) fn test_full(workspace: &Workspace) -> Result<()> {
     let observers =
         report.step("install observers", || components::install(workspace.layout(), OBSERVERS))?;
     report.step("ruff and mypy", || check_python(workspace, &airflow))?;
+    report.step("the helper for Airflow", || test_python(workspace, &airflow))?;
     report.step("cargo-deny", || check_dependencies(workspace, &components))?;
     report.step("bill of materials", || sbom::check(workspace))?;
     let tools = report.step("install the chart's tools", || chart::install(workspace.layout()))?;
@@ -86,6 +87,15 @@ fn check_python(workspace: &Workspace, airflow: &Components) -> Result<()> {
     checks.into_iter().try_for_each(|(program, arguments)| {
         process::run(workspace.command(&airflow.program(program)).args(arguments).args(PYTHON))
     })
+}
+
+/// What the helper has Airflow ask of Kubernetes. Airflow keeps its settings in the target folder, and no database.
+fn test_python(workspace: &Workspace, airflow: &Components) -> Result<()> {
+    let [helper, tests] = PYTHON;
+    let mut python = workspace.command(&airflow.program("python"));
+    python.args(["-B", "-m", "unittest", "discover", "--start-directory", tests]);
+    python.env("PYTHONPATH", helper).env("AIRFLOW_HOME", workspace.layout().target().join("airflow"));
+    process::run(&mut python)
 }
 
 fn check_dependencies(workspace: &Workspace, components: &Components) -> Result<()> {

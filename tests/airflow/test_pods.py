@@ -1,0 +1,143 @@
+"""What pods the helper of examples/airflow has Airflow's pod operator ask for."""
+
+from __future__ import annotations
+
+import unittest
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+from airflow.sdk import DAG
+from kubernetes.client import ApiClient
+from kubernetes.client import models as k8s
+
+from lakeward_airflow import (
+    OPENLINEAGE_PARENT,
+    PodOptions,
+    SecretKey,
+    encryption,
+    openlineage,
+    opentelemetry,
+    publish_table,
+)
+
+if TYPE_CHECKING:
+    from lakeward_airflow import LakewardStep
+
+Json = dict[str, Any]
+
+STEPS = ("write", "register", "verify", "swap", "abandon")
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def pod_of(step: LakewardStep) -> Json:
+    """Gives the pod that a task asks Kubernetes for."""
+    # For a label it wants to know whether it runs in a cluster, and would look for one.
+    with patch.object(KubernetesHook, "is_in_cluster", new=True):
+        pod: Json = ApiClient().sanitize_for_serialization(step.build_pod_request_obj())
+    return pod
+
+
+def pods(pod: PodOptions, **own: PodOptions) -> dict[str, Json]:
+    """Gives the pods of a table's steps."""
+    options: PodOptions = {"image": "lakeward:0.1.0", "namespace": "lakeward"}
+    options.update(pod)
+    with DAG("publish", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        table = publish_table("orders", write=[], abandon="s3://lake/orders/", pod=options, **own)  # type: ignore[arg-type]
+    return {step: pod_of(getattr(table, step)) for step in STEPS}
+
+
+def environment(variables: list[k8s.V1EnvVar]) -> dict[str, Json]:
+    """Gives variables by their names, as Kubernetes reads them."""
+    found: list[Json] = ApiClient().sanitize_for_serialization(variables)
+    return {variable.pop("name"): variable for variable in found}
+
+
+class Pods(unittest.TestCase):
+    """Their settings."""
+
+    def test_every_container_of_every_pod_is_what_the_restricted_standard_asks_for(self) -> None:
+        """The sidecar too, which the provider adds."""
+        for step, pod in pods({}).items():
+            with self.subTest(step):
+                context = pod["spec"]["securityContext"]
+                self.assertEqual((context["runAsNonRoot"], context["runAsUser"]), (True, 65532))
+                self.assertEqual(context["seccompProfile"], {"type": "RuntimeDefault"})
+                names = [container["name"] for container in pod["spec"]["containers"]]
+                self.assertEqual(names, ["base", "airflow-xcom-sidecar"])
+                for container in pod["spec"]["containers"]:
+                    self.assertEqual(container["securityContext"], RESTRICTED)
+
+    def test_what_one_step_has_goes_before_what_all_share(self) -> None:
+        """An account and an image of its own; the rest stays."""
+        found = pods(
+            {"service_account_name": "lakeward", "labels": {"team": "shop"}},
+            write_pod={"service_account_name": "query"},
+            abandon_pod={"service_account_name": "keeper", "image": "lakeward-slim:0.1.0"},
+        )
+        accounts = {step: pod["spec"]["serviceAccountName"] for step, pod in found.items()}
+        self.assertEqual(accounts, dict.fromkeys(STEPS, "lakeward") | {"write": "query", "abandon": "keeper"})
+        images = {step: pod["spec"]["containers"][0]["image"] for step, pod in found.items()}
+        self.assertEqual(images, dict.fromkeys(STEPS, "lakeward:0.1.0") | {"abandon": "lakeward-slim:0.1.0"})
+        self.assertTrue(all(pod["metadata"]["labels"]["team"] == "shop" for pod in found.values()))
+
+    def test_variables_reach_every_step(self) -> None:
+        """As they were made."""
+        variables = [*encryption("AES256"), *opentelemetry("http://collector:4318", headers=SecretKey("otel", "h"))]
+        for step, pod in pods({"env_vars": variables}).items():
+            with self.subTest(step):
+                given = {v["name"]: v for v in pod["spec"]["containers"][0]["env"]}
+                self.assertEqual(given["LAKEWARD_SSE"]["value"], "AES256")
+                self.assertEqual(given["OTEL_EXPORTER_OTLP_HEADERS"]["valueFrom"]["secretKeyRef"]["name"], "otel")
+
+
+class Variables(unittest.TestCase):
+    """What the helper makes of what a DAG says."""
+
+    def test_encryption_says_what_was_said_and_nothing_else(self) -> None:
+        """A flag that is off is no variable."""
+        self.assertEqual(environment(encryption("AES256")), {"LAKEWARD_SSE": {"value": "AES256"}})
+        by_key = environment(encryption("aws:kms", kms_key_id="alias/lake", bucket_key=True))
+        self.assertEqual(by_key["LAKEWARD_SSE_KMS_KEY_ID"], {"value": "alias/lake"})
+        self.assertEqual(by_key["LAKEWARD_BUCKET_KEY_ENABLED"], {"value": "true"})
+
+    def test_keys_come_from_secrets_that_no_step_waits_for(self) -> None:
+        """Airflow knows their names alone."""
+        secret = {"name": "keys", "key": "api", "optional": True}
+        lineage = environment(openlineage("http://marquez", api_key=SecretKey("keys", "api")))
+        self.assertEqual(lineage["OPENLINEAGE_API_KEY"], {"valueFrom": {"secretKeyRef": secret}})
+        traces = environment(opentelemetry("http://collector", headers=SecretKey("keys", "api")))
+        self.assertEqual(traces["OTEL_EXPORTER_OTLP_HEADERS"], {"valueFrom": {"secretKeyRef": secret}})
+
+    def test_a_pod_says_which_one_it_is(self) -> None:
+        """Kubernetes replaces $(NAME) by what stands before it in the list."""
+        variables = environment(opentelemetry("http://collector", attributes={"team": "shop"}))
+        said = variables.pop("OTEL_RESOURCE_ATTRIBUTES")["value"]
+        attributes = dict(pair.split("=") for pair in said.split(","))
+        self.assertEqual(attributes.pop("team"), "shop")
+        paths = {
+            name: variables[reference.removeprefix("$(").removesuffix(")")]["valueFrom"]["fieldRef"]["fieldPath"]
+            for name, reference in attributes.items()
+        }
+        expected = {
+            "k8s.namespace.name": "metadata.namespace",
+            "k8s.node.name": "spec.nodeName",
+            "k8s.pod.name": "metadata.name",
+            "k8s.pod.uid": "metadata.uid",
+        }
+        self.assertEqual(paths, expected)
+
+    def test_a_step_can_be_part_of_its_tasks_run_in_lineage(self) -> None:
+        """By the macro of Airflow's provider."""
+        variables = environment(openlineage("http://marquez", namespace="shop", parent=OPENLINEAGE_PARENT))
+        self.assertEqual(variables["OPENLINEAGE_PARENT_ID"]["value"], OPENLINEAGE_PARENT)
+        self.assertEqual(variables["OPENLINEAGE_NAMESPACE"]["value"], "shop")
+
+
+if __name__ == "__main__":
+    unittest.main()
