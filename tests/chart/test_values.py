@@ -283,6 +283,10 @@ REFUSED = {
         chart.with_table(otlp={"endpoint": "https://user:planted@collector:4318"}),
         "endpoint",
     ),
+    "a collector's port for gRPC": (
+        chart.with_table(otlp={"endpoint": "http://collector:4317"}),
+        "tables.orders.otlp.endpoint: 4317 is the port for gRPC",
+    ),
     "a token in a catalog's URL": (
         chart.with_table(openlineage={"url": "https://marquez/?token=planted"}),
         "url",

@@ -14,6 +14,7 @@
 {{- include "lakeward.validateRuns" (dict "root" $ "table" $table) -}}
 {{- include "lakeward.validateFiles" $table -}}
 {{- include "lakeward.validateEncryption" $table -}}
+{{- include "lakeward.validateCollector" $table -}}
 {{- include "lakeward.validateSecret" (dict "of" $table.otlp "name" "headersSecret" "what" (printf "tables.%s.otlp" $name)) -}}
 {{- include "lakeward.validateSecret" (dict "of" $table.openlineage "name" "apiKeySecret" "what" (printf "tables.%s.openlineage" $name)) -}}
 {{- end -}}
@@ -65,6 +66,15 @@
 {{- range .verify.checks -}}
 {{- if not (hasKey $files .) -}}
 {{- fail (printf "tables.%s.verify.checks: there is no %s in tables.%s.files" $.name . $.name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A collector's other port: nothing would arrive there, and nothing but a warning in the steps' logs would tell. */}}
+{{- define "lakeward.validateCollector" -}}
+{{- with .otlp -}}
+{{- if regexMatch ":4317(/|$)" (default "" .endpoint) -}}
+{{- fail (printf "tables.%s.otlp.endpoint: 4317 is the port for gRPC, which the steps do not speak; give the one for HTTP, usually 4318" $.name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
