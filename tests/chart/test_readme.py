@@ -30,6 +30,7 @@ def test_a_table_can_say_all_that_the_defaults_say():
     definitions = SCHEMA["definitions"]
     defaults = SCHEMA["properties"]["defaults"]["properties"]
     own = {"spec", "files", "schedule", "initSqlSecret", "env", "job"}
+    own |= {"nodeSelector", "tolerations", "affinity", "priorityClassName"}
     assert set(definitions["table"]["properties"]) == set(defaults) | own
     text = readme.README.read_text()
     assert all(f"`{name}`" in text for name in own)

@@ -169,6 +169,17 @@ def test_what_is_said_of_pods_reaches_every_pod(argo):
         assert m["labels"]["team"] == "analytics" and m["annotations"] == {"note": "x"}
 
 
+@pytest.mark.parametrize("argo", [True, False])
+def test_a_table_can_have_nodes_of_its_own(argo):
+    release = {"nodeSelector": {"disk": "fast"}, "tolerations": [{"key": "a"}], "priorityClassName": "batch"}
+    own = {"nodeSelector": {"pool": "large"}, "tolerations": [], "priorityClassName": "urgent"}
+    job = {} if argo else {"job": {"runTs": "2026-05-19T06:00:00Z"}}
+    for where, pod, _, _ in chart.pods(chart.render({**chart.with_table(**own, **job), **release, "argo": {"enabled": argo}})):
+        assert pod["nodeSelector"] == {"pool": "large"}, where
+        assert "tolerations" not in pod, where
+        assert pod["podPriorityClassName" if argo else "priorityClassName"] == "urgent", where
+
+
 def pod_metadata(o):
     spec = o.get("spec", {})
     for part in (spec, spec.get("workflowSpec", {})):

@@ -34,8 +34,8 @@ outputs:
 {{- define "lakeward.workflowSettings" -}}
 {{- $argo := .root.Values.argo -}}
 serviceAccountName: {{ include "lakeward.tableServiceAccountName" . | quote }}
-{{ include "lakeward.podSettings" .root }}
-{{- with .root.Values.priorityClassName }}
+{{ include "lakeward.podSettings" . }}
+{{- with (include "lakeward.placement" . | fromJson).priorityClassName }}
 podPriorityClassName: {{ . | quote }}
 {{- end }}
 activeDeadlineSeconds: {{ .table.activeDeadlineSeconds | int64 }}

@@ -15,8 +15,8 @@ annotations:
 restartPolicy: Never
 serviceAccountName: {{ include "lakeward.stepServiceAccountName" . | quote }}
 automountServiceAccountToken: false
-{{ include "lakeward.podSettings" .root }}
-{{- with .root.Values.priorityClassName }}
+{{ include "lakeward.podSettings" . }}
+{{- with (include "lakeward.placement" . | fromJson).priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}

@@ -139,24 +139,29 @@ room for them, and the kubelet evict them later.
 {{- end }}
 {{- end -}}
 
-{{/* What pods have besides containers and volumes, in the fields that a pod and an Argo workflow share: takes $. */}}
+{{/*
+What pods have besides containers and volumes, in the fields that a pod and an Argo workflow share: (dict "root" $ "table" TABLE).
+*/}}
 {{- define "lakeward.podSettings" -}}
 securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
-{{- with .Values.imagePullSecrets }}
+  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
+{{- range $field, $value := include "lakeward.placement" . | fromJson }}
+{{- if and $value (ne $field "priorityClassName") }}
+{{ $field }}:
+  {{- toYaml $value | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- end -}}
+
+{{/* Where pods go, and before which others, as JSON: what the table says, or else the release: (dict "root" $ "table" TABLE). */}}
+{{- define "lakeward.placement" -}}
+{{- $placement := dict -}}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" -}}
+{{- $_ := set $placement $field (hasKey $.table $field | ternary (get $.table $field) (get $.root.Values $field)) -}}
+{{- end -}}
+{{- toJson $placement -}}
 {{- end -}}
