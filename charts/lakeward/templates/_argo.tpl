@@ -30,6 +30,15 @@ outputs:
       valueFrom: { path: /tmp/result.json, default: "{}" }
 {{- end -}}
 
+{{/* A template that no run has: people submit it as the entrypoint. Takes (dict "root" $ "table" TABLE). */}}
+{{- define "lakeward.rollBack" -}}
+- name: roll-back
+  inputs:
+    parameters: [{ name: run, description: The run to publish again }]
+  {{- $args := list .table.root "--to" "{{inputs.parameters.run}}" }}
+  {{- include "lakeward.argoStep" (dict "root" .root "table" .table "step" "swap" "args" $args "bare" true) | nindent 2 }}
+{{- end -}}
+
 {{/* What every workflow has: (dict "root" $ "table" TABLE). */}}
 {{- define "lakeward.workflowSettings" -}}
 {{- $argo := .root.Values.argo -}}
