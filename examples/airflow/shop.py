@@ -16,12 +16,21 @@ POD = PodOptions(
     service_account_name="lakeward",
     volumes=[
         k8s.V1Volume(name="specs", config_map=k8s.V1ConfigMapVolumeSource(name="lakeward-specs")),
-        k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource()),
+        k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit="20Gi")),
     ],
     volume_mounts=[
         k8s.V1VolumeMount(name="specs", mount_path="/specs", read_only=True),
         k8s.V1VolumeMount(name="scratch", mount_path="/scratch"),
     ],
+    container_resources=k8s.V1ResourceRequirements(
+        requests={"cpu": "100m", "memory": "128Mi"}, limits={"memory": "256Mi"}
+    ),
+)
+# What runs DuckDB, which takes its threads and memory from the limits, and spills to scratch on the node's disk.
+LARGE = PodOptions(
+    container_resources=k8s.V1ResourceRequirements(
+        requests={"cpu": "1", "memory": "4Gi", "ephemeral-storage": "20Gi"}, limits={"cpu": "2", "memory": "4Gi"}
+    ),
 )
 
 # Once a day, and a person looks after it: a run that has failed stays until it is mended and cleared.
@@ -31,6 +40,8 @@ with DAG("publish_orders", schedule="0 6 * * *", start_date=datetime(2026, 1, 1,
         write=["--spec", "/specs/orders.yaml", "--scratch", "/scratch"],
         verify=["--max-row-change", "50%", "--check", "/specs/orders_checks.sql", "--scratch", "/scratch"],
         pod=POD,
+        write_pod=LARGE,
+        verify_pod=LARGE,
     )
 
 # Every hour: the next run replaces one that has failed, so nobody needs to keep it.
@@ -40,4 +51,5 @@ with DAG("publish_prices", schedule="0 * * * *", start_date=datetime(2026, 1, 1,
         write=["--spec", "/specs/prices.yaml", "--scratch", "/scratch"],
         abandon="s3://lake/analytics/prices/",
         pod=POD,
+        write_pod=LARGE,
     )
