@@ -5,24 +5,30 @@
 # digest for builds that others are to repeat: --build-arg BASE=rust@sha256:…
 ARG BASE=rust:1.95.0-bookworm
 
-# Compiles on the platform that it compiles for; which DuckDB that needs, and its SHA-256, is in xtask/src/pins.rs.
-FROM ${BASE} AS build
+# Compiles on the builder's own platform, for the image's: nothing large is ever emulated. The tools for that are Debian's and
+# Rust's; which DuckDB it needs, and its SHA-256, is in xtask/src/pins.rs.
+FROM --platform=$BUILDPLATFORM ${BASE} AS build
+ARG BUILDARCH
+ARG TARGETARCH
+RUN set -eu; \
+    [ "${TARGETARCH}" != "${BUILDARCH}" ] || exit 0; \
+    case "${TARGETARCH}" in \
+        amd64) gcc=gcc-x86-64-linux-gnu rust=x86_64-unknown-linux-gnu ;; \
+        arm64) gcc=gcc-aarch64-linux-gnu rust=aarch64-unknown-linux-gnu ;; \
+        *) echo "no image is built for ${TARGETARCH}" >&2; exit 1 ;; \
+    esac; \
+    apt-get update --quiet=2; \
+    apt-get install --yes --quiet=2 --no-install-recommends "${gcc}" "libc6-dev-${TARGETARCH}-cross"; \
+    rm -rf /var/lib/apt/lists/*; \
+    [ -d "$(rustc --print target-libdir --target "${rust}")" ] || rustup target add "${rust}"
 WORKDIR /src
 COPY . .
 # Crates, DuckDB and compiled dependencies stay in the cache. The workspace's own crates are compiled anew: whether those in
 # the cache are fresh would be told by times, which say nothing in a build context. The note is of who compiled them.
 RUN --mount=type=cache,target=/cache,sharing=locked set -eu; \
     export CARGO_HOME=/cache/cargo XDG_CACHE_HOME="/cache/$(uname -m)"; \
-    cache="${XDG_CACHE_HOME}/lakeward"; \
-    rm -f "${cache}/target/last-clone"; \
-    cargo xtask cargo build --locked --release \
-        -p lakeward-write -p lakeward-register -p lakeward-verify -p lakeward-swap -p lakeward-gc -p lakeward-status; \
-    mkdir -p /out/bin /out/lib; \
-    for step in write register verify swap gc status; do \
-        install -m 755 "${cache}/target/release/lakeward-${step}" /out/bin/; \
-    done; \
-    cp -RL "${cache}/target/lib/." /out/lib/; \
-    chmod -R u=rwX,go=rX /out
+    rm -f "${XDG_CACHE_HOME}/lakeward/target/last-clone"; \
+    cargo xtask programs /out --platform "linux/${TARGETARCH}"
 
 # What the images take of it. Programs that were compiled elsewhere stand in for it: --build-context programs=FOLDER
 FROM scratch AS programs
@@ -61,6 +67,7 @@ FROM scratch AS common
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 COPY --from=debian /runtime/ /
+COPY --from=programs share/doc/lakeward/ /usr/share/doc/lakeward/
 COPY --from=programs bin/lakeward-register bin/lakeward-swap bin/lakeward-gc bin/lakeward-status /usr/local/bin/
 ENV PATH=/usr/local/bin
 USER 65532:65532

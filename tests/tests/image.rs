@@ -189,14 +189,14 @@ async fn the_images_hold_no_shell_and_nothing_that_a_step_could_change() -> Resu
 #[tokio::test(flavor = "multi_thread")]
 async fn the_image_holds_the_pinned_duckdb_and_its_extension() -> Result<()> {
     let root = Images::from_environment()?.full().root().await?;
-    let extensions = std::env::var("LAKEWARD_EXTENSION_DIR").context("LAKEWARD_EXTENSION_DIR is not set")?;
-    let (own, library) = (Path::new(&extensions), Path::new(&extensions).join("../libduckdb.so"));
+    let fetched = std::env::var("LAKEWARD_IMAGE_DUCKDB").context("run this test by `cargo xtask image`")?;
+    let fetched = Path::new(&fetched);
     let extension = "httpfs.duckdb_extension";
     let held = entries(&root.outside("/usr/local/lib/extensions"))?;
     assert_eq!(held, [extension], "icu and json are in the library");
     for (inside, fetched) in [
-        ("/usr/local/lib/extensions/httpfs.duckdb_extension", own.join(extension)),
-        ("/usr/local/lib/libduckdb.so", library),
+        ("/usr/local/lib/extensions/httpfs.duckdb_extension", fetched.join("extensions").join(extension)),
+        ("/usr/local/lib/libduckdb.so", fetched.join("libduckdb.so")),
     ] {
         let same = fs::read(root.outside(inside))? == fs::read(&fetched)?;
         ensure!(same, "{inside} is not the file that was fetched and checked, {}", fetched.display());
@@ -224,6 +224,11 @@ async fn the_images_say_what_they_are() -> Result<()> {
         let certificates = fs::read_to_string(root.outside("/etc/ssl/certs/ca-certificates.crt"))?;
         ensure!(certificates.matches("BEGIN CERTIFICATE").count() > 100, "too few CA certificates");
         ensure!(root.outside("/var/lib/dpkg/status.d/libc6").is_file(), "scanners find no packages");
+        let bill = fs::read(root.outside("/usr/share/doc/lakeward/lakeward.cdx.json"))?;
+        let bill: serde_json::Value = serde_json::from_slice(&bill)?;
+        ensure!(bill["bomFormat"] == "CycloneDX", "{bill}");
+        let licences = fs::read_to_string(root.outside("/usr/share/doc/lakeward/THIRD-PARTY"))?;
+        ensure!(licences.contains("\nlibduckdb-sys "), "no licence of DuckDB");
     }
     Ok(())
 }

@@ -9,13 +9,19 @@ use anyhow::{Context, Result};
 use crate::fetch;
 use crate::layout::Layout;
 use crate::pins;
+use crate::target::Target;
 
-/// Fetches what is missing and links the library into the target folders. Quick when nothing is missing.
+/// Fetches what this machine needs and links the library into the target folders. Quick when nothing is missing.
 pub(crate) fn install(layout: &Layout) -> Result<()> {
-    let _lock = fetch::lock(layout.cache())?;
-    fetch::ensure(&pins::library()?, &layout.library(), &layout.incoming())?;
-    fetch::ensure(&pins::httpfs()?, &layout.extensions(), &layout.incoming())?;
+    fetch_for(layout, Target::HOST)?;
     layout.library_links().iter().try_for_each(|link| point(link, &layout.library()))
+}
+
+/// Fetches what is missing for a target.
+pub(crate) fn fetch_for(layout: &Layout, target: Target) -> Result<()> {
+    let _lock = fetch::lock(layout.cache())?;
+    fetch::ensure(&pins::library(target)?, &layout.library_for(target), &layout.incoming())?;
+    fetch::ensure(&pins::httpfs(target)?, &layout.extensions_for(target), &layout.incoming())
 }
 
 /// Makes `link` a symbolic link to `folder`, whatever link it was.

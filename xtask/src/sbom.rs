@@ -15,35 +15,24 @@ use serde_json::{Value, json};
 use crate::components;
 use crate::pins::{self, Pinned, Source};
 use crate::process;
+use crate::programs::PROGRAMS;
+use crate::shipped::{self, Graph, Package};
+use crate::target::Target;
 use crate::workspace::Workspace;
 
-/// The programs that are shipped, each a package.
-const PROGRAMS: [&str; 7] = [
-    "lakeward-write",
-    "lakeward-register",
-    "lakeward-verify",
-    "lakeward-swap",
-    "lakeward-gc",
-    "lakeward-status",
-    "lakeward-iam",
-];
 /// What links DuckDB.
 const ENGINE: &str = "lakeward-engine";
 const REQUIREMENTS: &str = "tests/sbom/requirements.txt";
 const VALIDATOR: &str = "tests/sbom/validate.py";
 
-/// Writes the bill of materials of this machine's platform into the target folder; gives its path.
-pub(crate) fn write(workspace: &Workspace) -> Result<PathBuf> {
-    let host = process::capture(workspace.command("rustc".as_ref()).arg("-vV"))?;
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    let mut metadata = workspace.cargo();
-    metadata.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", host]);
-    let metadata = serde_json::from_str(&process::capture(&mut metadata)?)
-        .context("`cargo metadata` did not write JSON")?;
+/// Writes the bill of materials of what is built for a target into the target folder; gives its path.
+pub(crate) fn write(workspace: &Workspace, target: Target) -> Result<PathBuf> {
+    let metadata = shipped::metadata(workspace, target)?;
     let lock = workspace.layout().root().join("Cargo.lock");
     let lock = fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
-    let bill = bill(&metadata, &checksums(&lock), &[pins::library()?, pins::httpfs()?])?;
-    let path = workspace.layout().target().join(format!("lakeward-{host}.cdx.json"));
+    let bill =
+        bill(&Graph::read(&metadata)?, &checksums(&lock), &[pins::library(target)?, pins::httpfs(target)?]);
+    let path = workspace.layout().target().join(format!("lakeward-{}-{}.cdx.json", target.os, target.arch));
     let text = serde_json::to_string_pretty(&bill).context("writing the bill of materials")?;
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
@@ -51,55 +40,30 @@ pub(crate) fn write(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Writes it, and holds it against CycloneDX's schema.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let path = write(workspace)?;
+    let path = write(workspace, Target::HOST)?;
     let validator = components::install(workspace.layout(), REQUIREMENTS)?;
     process::run(workspace.command(&validator.program("python")).arg("-B").arg(VALIDATOR).arg(path))
 }
 
-/// A crate of the graph, by cargo's own id.
-struct Package<'m> {
-    name: &'m str,
-    version: &'m str,
-    license: Option<String>,
-    is_ours: bool,
-}
-
-impl Package<'_> {
-    /// Names it in the bill, and everywhere: see the specification of package URLs.
-    fn purl(&self) -> String {
-        format!("pkg:cargo/{}@{}", self.name, self.version.replace('+', "%2B"))
-    }
-}
-
-fn bill(
-    metadata: &Value,
-    checksums: &BTreeMap<(String, String), String>,
-    duckdb: &[Pinned],
-) -> Result<Value> {
-    let packages = packages(metadata)?;
-    let edges = edges(metadata)?;
-    let shipped = shipped(&packages, &edges);
+fn bill(graph: &Graph<'_>, checksums: &BTreeMap<(String, String), String>, duckdb: &[Pinned]) -> Value {
     let mut components = Vec::new();
     let mut dependencies = Vec::new();
-    for id in &shipped {
-        let package = packages.get(id).with_context(|| format!("no package {id}"))?;
+    for (id, package) in graph.shipped() {
         let digest = checksums.get(&(package.name.to_owned(), package.version.to_owned()));
         components.push(component(package, digest));
-        let below = edges.get(id).into_iter().flatten().filter_map(|id| packages.get(id)).map(Package::purl);
-        let mut below: BTreeSet<String> = below.collect();
+        let mut below: BTreeSet<String> = graph.below(id).map(Package::purl).collect();
         if package.name == ENGINE {
             below.extend(duckdb.iter().map(reference));
         }
         dependencies.push(json!({ "ref": package.purl(), "dependsOn": below }));
     }
     components.extend(duckdb.iter().map(pinned));
-    let ours = packages.values().find(|package| package.name == PROGRAMS[0]).context("no lakeward-write")?;
-    let programs = packages.values().filter(|package| PROGRAMS.contains(&package.name)).map(Package::purl);
-    let programs: BTreeSet<String> = programs.collect();
+    let programs: BTreeSet<String> = graph.programs().map(|(_, package)| package.purl()).collect();
     dependencies.insert(0, json!({ "ref": "lakeward", "dependsOn": programs }));
-    let product = json!({ "type": "application", "bom-ref": "lakeward", "name": "lakeward", "version": ours.version,
+    let version = env!("CARGO_PKG_VERSION");
+    let product = json!({ "type": "application", "bom-ref": "lakeward", "name": "lakeward", "version": version,
         "licenses": [{ "expression": "Apache-2.0" }] });
-    Ok(json!({
+    json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -107,49 +71,7 @@ fn bill(
         "metadata": { "component": product },
         "components": components,
         "dependencies": dependencies,
-    }))
-}
-
-fn packages(metadata: &Value) -> Result<BTreeMap<&str, Package<'_>>> {
-    let listed = metadata["packages"].as_array().context("`cargo metadata` names no packages")?;
-    Ok(listed.iter().filter_map(package).collect())
-}
-
-fn package(package: &Value) -> Option<(&str, Package<'_>)> {
-    // Before SPDX expressions, a slash was an OR.
-    let license = package["license"].as_str().map(|license| license.replace('/', " OR "));
-    let (name, version) = (package["name"].as_str()?, package["version"].as_str()?);
-    let is_ours = package["source"].is_null();
-    Some((package["id"].as_str()?, Package { name, version, license, is_ours }))
-}
-
-/// What each package is built with: not what only tests or build scripts use.
-fn edges(metadata: &Value) -> Result<BTreeMap<&str, Vec<&str>>> {
-    let nodes = metadata["resolve"]["nodes"].as_array().context("`cargo metadata` resolves nothing")?;
-    Ok(nodes.iter().filter_map(node).collect())
-}
-
-fn node(node: &Value) -> Option<(&str, Vec<&str>)> {
-    let normal =
-        |dep: &&Value| dep["dep_kinds"].as_array().into_iter().flatten().any(|kind| kind["kind"].is_null());
-    let deps = node["deps"].as_array().into_iter().flatten().filter(normal);
-    Some((node["id"].as_str()?, deps.filter_map(|dep| dep["pkg"].as_str()).collect()))
-}
-
-/// The ids of everything that the programs are made of.
-fn shipped<'m>(
-    packages: &BTreeMap<&'m str, Package<'m>>,
-    edges: &BTreeMap<&'m str, Vec<&'m str>>,
-) -> BTreeSet<&'m str> {
-    let programs = packages.iter().filter(|(_, package)| PROGRAMS.contains(&package.name));
-    let mut left: Vec<&str> = programs.map(|(id, _)| *id).collect();
-    let mut found = BTreeSet::new();
-    while let Some(id) = left.pop() {
-        if found.insert(id) {
-            left.extend(edges.get(id).into_iter().flatten());
-        }
-    }
-    found
+    })
 }
 
 fn component(package: &Package<'_>, digest: Option<&String>) -> Value {
@@ -209,7 +131,7 @@ mod tests {
     use super::*;
 
     fn metadata() -> Value {
-        let package = |name: &str, source: Option<&str>| json!({ "id": format!("id of {name}"), "name": name, "version": "1.0.0+x", "license": "MIT/Apache-2.0", "source": source });
+        let package = |name: &str, source: Option<&str>| json!({ "id": format!("id of {name}"), "name": name, "version": "1.0.0+x", "license": "MIT/Apache-2.0", "source": source, "manifest_path": format!("/crates/{name}/Cargo.toml") });
         let dep = |name: &str, kind: Option<&str>| json!({ "pkg": format!("id of {name}"), "dep_kinds": [{ "kind": kind }] });
         json!({
             "packages": [package("lakeward-write", None), package(ENGINE, None), package("used", Some("r")), package("test-only", Some("r"))],
@@ -226,8 +148,8 @@ mod tests {
     fn the_bill_has_what_is_shipped_with_its_digest_and_nothing_else() {
         let lock =
             "version = 4\n\n[[package]]\nname = \"used\"\nversion = \"1.0.0+x\"\nchecksum = \"0a1b\"\n";
-        let duckdb = [pins::library().unwrap(), pins::httpfs().unwrap()];
-        let bill = bill(&metadata(), &checksums(lock), &duckdb).unwrap();
+        let duckdb = [pins::library(Target::HOST).unwrap(), pins::httpfs(Target::HOST).unwrap()];
+        let bill = bill(&Graph::read(&metadata()).unwrap(), &checksums(lock), &duckdb);
         let named: Vec<&str> =
             bill["components"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
         assert_eq!(named[..3], [ENGINE, "lakeward-write", "used"]);

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::layout::Layout;
 use crate::process;
+use crate::target::Target;
 
 /// Says where DuckDB's extensions lie.
 pub(crate) const EXTENSIONS: &str = "LAKEWARD_EXTENSION_DIR";
@@ -63,6 +64,18 @@ impl Workspace {
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env("CARGO_TARGET_DIR", self.layout.target());
         cargo.env("DUCKDB_LIB_DIR", self.layout.library());
+        cargo
+    }
+
+    /// Cargo for another target: its DuckDB, and Debian's compiler for it.
+    pub(crate) fn cargo_for(&self, target: Target) -> Command {
+        let mut cargo = self.cargo();
+        if let Some(triple) = target.foreign_triple() {
+            let variable = triple.to_uppercase().replace('-', "_");
+            cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), target.cross_compiler());
+            cargo.env(format!("CC_{triple}"), target.cross_compiler());
+            cargo.env("DUCKDB_LIB_DIR", self.layout.library_for(target));
+        }
         cargo
     }
 

@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::fetch;
-use crate::image::Source;
 use crate::layout::{self, Layout};
 use crate::process;
+use crate::target::Target;
 
 /// The release of Debian that the Dockerfile's base has, too.
 const RELEASE: &str = "bookworm";
@@ -24,35 +24,46 @@ const COMPILER: [&str; 5] = ["gcc", "libc6-dev", "curl", "python3", "gzip"];
 /// Where the compiler's stage has Rust, which is that of this machine.
 pub(super) const RUST: &str = "/rust";
 
-/// Makes the base image, unless it is there, and gives its name.
-pub(super) fn prepare(layout: &Layout, source: Source) -> Result<String> {
+/// What a base is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// To take libraries from.
+    Run,
+    /// To compile in.
+    Compile,
+}
+
+/// Makes a base image, unless it is there, and gives its name.
+pub(super) fn prepare(layout: &Layout, purpose: Purpose, target: Target) -> Result<String> {
     let _lock = fetch::lock(layout.cache())?;
-    let (name, packages) = match source {
-        Source::Host => ("runtime", RUNTIME.to_vec()),
-        Source::Dockerfile => ("compiler", [&RUNTIME[..], &COMPILER[..]].concat()),
+    let (name, packages) = match purpose {
+        Purpose::Run => ("runtime", RUNTIME.to_vec()),
+        Purpose::Compile => ("compiler", [&RUNTIME[..], &COMPILER[..]].concat()),
     };
-    let image = format!("localhost/lakeward-base:{RELEASE}-{name}");
-    let archive = layout.images().join(format!("{RELEASE}-{name}.tar"));
+    let arch = target.container_arch();
+    let image = format!("localhost/lakeward-base:{RELEASE}-{name}-{arch}");
+    let archive = layout.images().join(format!("{RELEASE}-{name}-{arch}.tar"));
     let missing = !archive.exists();
     if missing {
         println!("installing Debian; remove {} to have its updates later", archive.display());
-        install(layout, &packages, &archive)?;
+        install(layout, arch, &packages, &archive)?;
     }
     if missing || process::capture(Command::new("podman").args(["image", "exists", &image])).is_err() {
         let path = format!("PATH={RUST}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         let mut import = Command::new("podman");
-        import.args(["import", "--quiet", "--change", &format!("ENV {path}")]).arg(&archive);
+        import.args(["import", "--quiet", "--arch", arch, "--change", &format!("ENV {path}")]).arg(&archive);
         process::run(import.arg(&image))?;
     }
     Ok(image)
 }
 
 /// Installs Debian into a folder, brings it up to date, and packs it.
-fn install(layout: &Layout, packages: &[&str], archive: &Path) -> Result<()> {
+fn install(layout: &Layout, arch: &str, packages: &[&str], archive: &Path) -> Result<()> {
     let folder = layout.incoming().join("debian");
     layout::empty(&folder)?;
     let mut debootstrap = Command::new("debootstrap");
-    debootstrap.arg("--variant=minbase").arg(format!("--include={}", packages.join(",")));
+    debootstrap.arg("--variant=minbase").arg(format!("--arch={arch}"));
+    debootstrap.arg(format!("--include={}", packages.join(",")));
     process::run(debootstrap.arg(RELEASE).arg(&folder).arg(MIRROR))?;
     upgrade(&folder)?;
     let unfinished = archive.with_extension("unfinished");

@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 
 use crate::layout::Layout;
 use crate::process;
+use crate::target::Target;
 
 /// Tells when the images are from, as for any reproducible build; without it that is the last commit's time.
 const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
@@ -34,34 +35,47 @@ pub(super) fn command(layout: &Layout, base: &str) -> Command {
 }
 
 /// Builds both images, and again without what the first build has left; the same input has to give the same images.
-pub(super) fn twice(layout: &Layout, base: &str, programs: &Path) -> Result<Images> {
-    let first = both(layout, base, programs)?;
-    let second = both(layout, base, programs)?;
+pub(super) fn twice(layout: &Layout, base: &str, programs: &Path, target: Target) -> Result<Images> {
+    let images = Images::named(target);
+    let both = || -> Result<[String; 2]> {
+        let one = |stage, image| one(layout, base, programs, target, stage, image);
+        Ok([one("lakeward", &images.full)?, one("lakeward-slim", &images.slim)?])
+    };
+    let (first, second) = (both()?, both()?);
     ensure!(
         first == second,
         "the same build gave other images, {second:?} instead of {first:?}; find what differs by `podman image mount`"
     );
-    let version = env!("CARGO_PKG_VERSION");
-    Ok(Images {
-        full: format!("localhost/lakeward:{version}"),
-        slim: format!("localhost/lakeward-slim:{version}"),
-    })
+    Ok(images)
 }
 
-/// Their ids.
-fn both(layout: &Layout, base: &str, programs: &Path) -> Result<[String; 2]> {
-    Ok([one(layout, base, programs, "lakeward")?, one(layout, base, programs, "lakeward-slim")?])
+impl Images {
+    fn named(target: Target) -> Self {
+        let mut tag = env!("CARGO_PKG_VERSION").to_owned();
+        if target != Target::HOST {
+            tag = format!("{tag}-{}", target.container_arch());
+        }
+        Self { full: format!("localhost/lakeward:{tag}"), slim: format!("localhost/lakeward-slim:{tag}") }
+    }
 }
 
-fn one(layout: &Layout, base: &str, programs: &Path, target: &str) -> Result<String> {
-    let id = layout.images().join(format!("{target}.id"));
+/// Builds one image; gives its id.
+fn one(
+    layout: &Layout,
+    base: &str,
+    programs: &Path,
+    target: Target,
+    stage: &str,
+    image: &str,
+) -> Result<String> {
+    let id = layout.images().join(format!("{stage}.id"));
     let mut build = command(layout, base);
-    build.args(["--no-cache", "--identity-label=false", "--quiet"]).arg(format!("--target={target}"));
+    build.arg(format!("--platform=linux/{}", target.container_arch()));
+    build.args(["--no-cache", "--identity-label=false", "--quiet"]).arg(format!("--target={stage}"));
     build.arg(format!("--timestamp={}", timestamp(layout)?));
     build.arg(format!("--build-arg=REVISION={}", revision(layout)?));
     build.arg(format!("--build-context=programs={}", programs.display()));
-    build.arg(format!("--tag=localhost/{target}:{}", env!("CARGO_PKG_VERSION")));
-    build.arg("--iidfile").arg(&id).arg(layout.root());
+    build.arg(format!("--tag={image}")).arg("--iidfile").arg(&id).arg(layout.root());
     process::run(&mut build)?;
     fs::read_to_string(&id).with_context(|| format!("cannot read {}", id.display()))
 }

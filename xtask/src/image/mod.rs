@@ -2,15 +2,19 @@
 
 mod base;
 mod build;
-mod programs;
+mod compile;
 mod tools;
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
+use crate::layout;
 use crate::process;
+use crate::programs;
 use crate::report::Report;
+use crate::target::Target;
 use crate::workspace::Workspace;
 
 pub(crate) use tools::install as install_tools;
@@ -20,7 +24,7 @@ pub(crate) use tools::install as install_tools;
 pub(crate) enum Source {
     /// Compiled here, like everything else.
     Host,
-    /// Compiled by the Dockerfile's own stage, as `docker build` does.
+    /// Compiled by the Dockerfile's own stage, as `docker build` does: what another platform's always are.
     Dockerfile,
 }
 
@@ -29,22 +33,25 @@ const TESTS: [&str; 7] =
     ["test", "--package", "lakeward-tests", "--features", "lakeward-tests/image", "--test", "image"];
 
 /// Builds both images, runs their tests, and tells their sizes.
-pub(crate) fn run(workspace: &Workspace, source: Source) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, source: Source, target: Target) -> Result<()> {
+    let layout = workspace.layout();
     let mut report = Report::default();
-    report.step("tools", tools::check)?;
-    let base = report.step("base", || base::prepare(workspace.layout(), source))?;
-    let programs = report.step("programs", || match source {
-        Source::Host => programs::compile(workspace),
-        Source::Dockerfile => programs::compile_in(workspace.layout(), &base),
+    report.step("tools", || tools::check(target))?;
+    let base = report.step("base", || base::prepare(layout, base::Purpose::Run, target))?;
+    let folder = layout.images().join(format!("programs-{}", target.container_arch()));
+    layout::empty(&folder)?;
+    report.step("programs", || match source {
+        Source::Host if target == Target::HOST => programs::compile(workspace, target, &folder),
+        _ => compile::programs(layout, target, &folder),
     })?;
-    let images = report.step("images", || build::twice(workspace.layout(), &base, &programs))?;
+    let images = report.step("images", || build::twice(layout, &base, &folder, target))?;
     report.step("build the tests", || process::run(workspace.cargo().args(TESTS).arg("--no-run")))?;
-    report.step("tests, from the images", || test(workspace, &images))?;
-    report.step("archives", || build::archive(workspace.layout(), &images))
+    report.step("tests, from the images", || test(workspace, &images, &layout.library_for(target)))?;
+    report.step("archives", || build::archive(layout, &images))
 }
 
 /// Runs the tests in a network of their own that has nothing but loopback: what a step would download, it could not.
-fn test(workspace: &Workspace, images: &build::Images) -> Result<()> {
+fn test(workspace: &Workspace, images: &build::Images, duckdb: &Path) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo.args(TESTS).arg("--offline");
     let mut alone = Command::new("unshare");
@@ -58,5 +65,6 @@ fn test(workspace: &Workspace, images: &build::Images) -> Result<()> {
     }
     alone.current_dir(workspace.layout().root());
     alone.env("LAKEWARD_IMAGE", &images.full).env("LAKEWARD_SLIM_IMAGE", &images.slim);
+    alone.env("LAKEWARD_IMAGE_DUCKDB", duckdb);
     process::run(&mut alone)
 }

@@ -1,10 +1,12 @@
 //! What builds and runs images here; all of it is in Debian.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
 use crate::process;
+use crate::target::Target;
 
 /// The programs, and the packages of Debian that hold them.
 const TOOLS: [(&str, &str); 6] = [
@@ -16,8 +18,13 @@ const TOOLS: [(&str, &str); 6] = [
     ("unshare", "util-linux"),
 ];
 
+/// What runs another platform's programs, and tells the kernel so.
+const EMULATOR: [&str; 2] = ["qemu-user-static", "binfmt-support"];
+/// Where the kernel is told.
+const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
+
 /// Fails unless all tools are there and may be used.
-pub(crate) fn check() -> Result<()> {
+pub(crate) fn check(target: Target) -> Result<()> {
     let user = process::capture(Command::new("id").arg("--user"))?;
     ensure!(
         user.trim() == "0",
@@ -39,14 +46,32 @@ pub(crate) fn check() -> Result<()> {
             missing.join(" ")
         );
     }
+    ensure!(
+        target == Target::HOST || Path::new(BINFMT).join(emulator(target)).exists(),
+        "nothing here runs programs for {arch}; on Debian `cargo xtask image --install --platform linux/{arch}` installs \
+         what does",
+        arch = target.container_arch()
+    );
     Ok(())
 }
 
-/// Installs them by apt-get.
-pub(crate) fn install() -> Result<()> {
+/// What the kernel calls the emulator of a target.
+fn emulator(target: Target) -> String {
+    format!("qemu-{}", target.arch)
+}
+
+/// Installs them by apt-get, and for another platform what runs its programs, and Rust's library for it.
+pub(crate) fn install(target: Target) -> Result<()> {
     process::run(Command::new("apt-get").args(["update", "--quiet=2"]))?;
     let mut install = Command::new("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive");
     install.args(["install", "--yes", "--quiet=2", "--no-install-recommends", "ca-certificates"]);
-    process::run(install.args(TOOLS.map(|(_, package)| package)))
+    install.args(TOOLS.map(|(_, package)| package));
+    let Some(triple) = target.foreign_triple() else { return process::run(&mut install) };
+    process::run(install.args(EMULATOR))?;
+    if !Path::new(BINFMT).join("register").exists() {
+        process::run(Command::new("mount").args(["-t", "binfmt_misc", "binfmt_misc", BINFMT]))?;
+    }
+    process::run(Command::new("update-binfmts").args(["--enable", &emulator(target)]))?;
+    process::run(Command::new("rustup").args(["target", "add", &triple]))
 }

@@ -1,0 +1,97 @@
+//! The licences of what is shipped, with their texts, as most of them ask for.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::shipped::{self, Graph, Package};
+use crate::target::Target;
+use crate::workspace::Workspace;
+
+/// How the files begin that hold them, in any case.
+const NAMES: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
+
+const HEAD: &str = "\
+Lakeward is made of what follows, besides its own sources. DuckDB's library and its extension are of the licence of
+libduckdb-sys. Each text is followed by nothing but the next; before it stand the packages that come with it.
+";
+
+/// The texts of all packages that the programs are made of; the same sources give the same text.
+pub(crate) fn text(workspace: &Workspace, target: Target) -> Result<String> {
+    let metadata = shipped::metadata(workspace, target)?;
+    let graph = Graph::read(&metadata)?;
+    let packages: Vec<_> = graph.shipped().into_values().filter(|package| !package.is_ours).collect();
+    together(&packages)
+}
+
+fn together(packages: &[&Package<'_>]) -> Result<String> {
+    let mut by_text: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in packages {
+        let expression = package.license.as_deref().unwrap_or("no licence named");
+        let line = format!("{} {} ({expression})", package.name, package.version);
+        let mut texts = texts(package.folder)?;
+        if texts.is_empty() {
+            texts.push("These packages bring no text of their own.".to_owned());
+        }
+        for text in texts {
+            by_text.entry(text).or_default().push(line.clone());
+        }
+    }
+    let mut all = HEAD.to_owned();
+    for (text, mut packages) in by_text {
+        packages.sort_unstable();
+        let rule = "=".repeat(80);
+        writeln!(all, "\n{rule}\n{}\n{rule}\n\n{text}", packages.join("\n"))?;
+    }
+    Ok(all)
+}
+
+/// The texts at the top of a package.
+fn texts(folder: &Path) -> Result<Vec<String>> {
+    let listed = || format!("cannot list {}", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(listed)? {
+        let entry = entry.with_context(listed)?;
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        if NAMES.iter().any(|begin| name.starts_with(begin)) && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort_unstable();
+    let read = |file: &std::path::PathBuf| {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(String::from_utf8_lossy(&text).trim().replace("\r\n", "\n"))
+    };
+    files.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package<'a>(name: &'a str, folder: &'a Path) -> Package<'a> {
+        Package { name, version: "1.0.0", license: Some("MIT".to_owned()), is_ours: false, folder }
+    }
+
+    #[test]
+    fn a_text_stands_once_with_every_package_that_brings_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in
+            [("one/LICENSE-MIT", "the text\r\n"), ("two/License.md", "the text"), ("three/src", "not it")]
+        {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let folders = ["one", "two", "three"].map(|name| (name, folder.path().join(name)));
+        let packages: Vec<_> = folders.iter().map(|(name, folder)| package(name, folder)).collect();
+        let text = together(&packages.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!(text.matches("the text").count(), 1, "{text}");
+        assert!(text.contains("one 1.0.0 (MIT)\ntwo 1.0.0 (MIT)\n"), "{text}");
+        assert!(text.contains("three 1.0.0 (MIT)\n") && text.contains("no text of their own"), "{text}");
+        assert!(!text.contains("not it"), "{text}");
+    }
+}

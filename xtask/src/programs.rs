@@ -1,0 +1,92 @@
+//! A folder with all that is shipped, as images and archives have it: `bin/`, `lib/` and `lib/extensions/`.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::duckdb;
+use crate::licences;
+use crate::process;
+use crate::sbom;
+use crate::target::Target;
+use crate::workspace::Workspace;
+
+/// The programs that are shipped, each a package.
+pub(crate) const PROGRAMS: [&str; 7] = [
+    "lakeward-write",
+    "lakeward-register",
+    "lakeward-verify",
+    "lakeward-swap",
+    "lakeward-gc",
+    "lakeward-status",
+    "lakeward-iam",
+];
+
+/// Compiles the programs with optimisation and puts them into a folder, beside whatever else is there. They find the library from
+/// wherever the folder is, and run where the C library is no older than this machine's.
+pub(crate) fn compile(workspace: &Workspace, target: Target, folder: &Path) -> Result<()> {
+    let layout = workspace.layout();
+    duckdb::fetch_for(layout, target)?;
+    let mut cargo = workspace.cargo_for(target);
+    cargo.args(["build", "--locked", "--release"]);
+    let mut compiled = layout.target().to_owned();
+    if let Some(triple) = target.foreign_triple() {
+        cargo.args(["--target", &triple]);
+        compiled.push(triple);
+    }
+    for package in PROGRAMS {
+        cargo.args(["--package", package]);
+    }
+    process::run(&mut cargo)?;
+    copy(&compiled.join("release"), &PROGRAMS, &folder.join("bin"), 0o755)?;
+    copy_all(&layout.library_for(target), &folder.join("lib"))?;
+    copy_all(&layout.extensions_for(target), &folder.join("lib/extensions"))?;
+    about(workspace, target, &folder.join("share/doc/lakeward"))
+}
+
+/// What a user of the programs may ask: what is in them, and by which licences.
+fn about(workspace: &Workspace, target: Target, folder: &Path) -> Result<()> {
+    let bill = sbom::write(workspace, target)?;
+    make(folder)?;
+    copy_file(&bill, &folder.join("lakeward.cdx.json"), 0o644)?;
+    let (file, text) = (folder.join("THIRD-PARTY"), licences::text(workspace, target)?);
+    fs::write(&file, text)
+        .and_then(|()| fs::set_permissions(&file, Permissions::from_mode(0o644)))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Copies every plain file of a folder.
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    let listed = || format!("cannot list {}", from.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(from).with_context(listed)? {
+        let entry = entry.with_context(listed)?;
+        if entry.file_type().with_context(listed)?.is_file() {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    copy(from, &names, to, 0o644)
+}
+
+/// Copies files with the same permissions whatever the umask is: images and archives keep them.
+fn copy(from: &Path, names: &[impl AsRef<str>], to: &Path, mode: u32) -> Result<()> {
+    make(to)?;
+    names.iter().try_for_each(|name| copy_file(&from.join(name.as_ref()), &to.join(name.as_ref()), mode))
+}
+
+fn copy_file(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    // A program that runs cannot be written to, but another can take its name.
+    let unfinished = to.with_added_extension("unfinished");
+    fs::copy(from, &unfinished)
+        .and_then(|_| fs::set_permissions(&unfinished, Permissions::from_mode(mode)))
+        .and_then(|()| fs::rename(&unfinished, to))
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+fn make(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
+        .with_context(|| format!("cannot make {}", folder.display()))
+}
