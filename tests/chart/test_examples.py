@@ -6,6 +6,7 @@ import subprocess
 import hera.shared._pydantic as hera_base
 import kubernetes_validate
 import pytest
+import yaml
 
 import chart
 
@@ -75,6 +76,18 @@ def test_every_pod_is_safe_by_default(path):
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
+            }, where
+
+
+@example
+def test_argos_own_containers_are_as_safe_as_the_steps(path):
+    for where, pod, _, [container, *_] in shapes_of(path):
+        if where.startswith(("WorkflowTemplate", "CronWorkflow")):
+            patch = yaml.safe_load(pod["podSpecPatch"])
+            context = container["securityContext"]
+            assert patch == {
+                "initContainers": [{"name": "init", "securityContext": context}],
+                "containers": [{"name": "wait", "securityContext": context}],
             }, where
 
 

@@ -47,6 +47,13 @@ serviceAccountName: {{ include "lakeward.tableServiceAccountName" . | quote }}
 {{- with (include "lakeward.placement" . | fromJson).priorityClassName }}
 podPriorityClassName: {{ . | quote }}
 {{- end }}
+{{- with .root.Values.securityContext }}
+# Argo's own containers in each pod: a namespace that enforces the restricted Pod Security Standard looks at them too.
+podSpecPatch: |
+  {{- $own := list (dict "name" "init" "securityContext" .) }}
+  {{- $beside := list (dict "name" "wait" "securityContext" .) }}
+  {{- toYaml (dict "initContainers" $own "containers" $beside) | nindent 2 }}
+{{- end }}
 activeDeadlineSeconds: {{ .table.activeDeadlineSeconds | int64 }}
 {{- with $argo.ttlStrategy }}
 ttlStrategy:
