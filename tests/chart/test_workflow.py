@@ -64,9 +64,19 @@ def test_a_schedule_names_the_run_by_its_scheduled_time():
     assert cron["spec"]["schedules"] == ["0 5 * * *"]
     assert cron["spec"]["timezone"] == "Etc/UTC"
     assert cron["spec"]["concurrencyPolicy"] == "Forbid"
-    workflow = cron["spec"]["workflowSpec"]
-    assert workflow["workflowTemplateRef"] == {"name": "lake-lakeward-orders"}
-    assert chart.parameters(workflow["arguments"]) == {"run-ts": "{{workflow.scheduledTime}}"}
+    assert chart.parameters(cron["spec"]["workflowSpec"]["arguments"]) == {
+        "run-ts": "{{workflow.scheduledTime}}",
+        "run-key": "{{workflow.uid}}",
+    }
+
+
+def test_a_schedule_refers_to_no_object_that_argo_may_not_have_seen_yet():
+    objects = chart.render(chart.with_table(schedule="0 5 * * *"))
+    scheduled = chart.one(objects, "CronWorkflow", "lake-lakeward-orders")["spec"]["workflowSpec"]
+    submitted = chart.one(objects, "WorkflowTemplate", "lake-lakeward-orders")["spec"]
+    assert "workflowTemplateRef" not in scheduled
+    # The same workflow, but for the time that names its run.
+    assert {**scheduled, "arguments": None} == {**submitted, "arguments": None}
 
 
 def test_without_a_schedule_there_is_only_gcs():
