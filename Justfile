@@ -19,6 +19,10 @@ full:
 chart:
     cargo xtask chart
 
+# Run the Helm chart in a Kubernetes with Argo Workflows.
+cluster:
+    cargo xtask cluster
+
 # Build the container images without a registry, and run the pipeline from them.
 image:
     cargo xtask image

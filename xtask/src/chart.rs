@@ -16,7 +16,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// Says where Helm is; set by a user, it is the Helm to take.
-const HELM: &str = "LAKEWARD_HELM";
+pub(crate) const HELM: &str = "LAKEWARD_HELM";
 /// Says where the program of `tests/chart/argo-tool` is.
 const ARGO: &str = "LAKEWARD_ARGO";
 /// Says where the steps' programs are.
@@ -24,7 +24,7 @@ const PROGRAMS: &str = "LAKEWARD_PROGRAMS";
 
 /// The tests, and what they are run with.
 const TESTS: &str = "tests/chart";
-const REQUIREMENTS: &str = "tests/chart/requirements.txt";
+pub(crate) const REQUIREMENTS: &str = "tests/chart/requirements.txt";
 const ARGO_SOURCE: &str = "tests/chart/argo-tool";
 
 /// What the chart's tests are run with.
@@ -58,7 +58,8 @@ pub(crate) fn write_readme(layout: &Layout) -> Result<()> {
     process::run(Command::new(python.program("python")).arg("-B").arg(script).arg("--write"))
 }
 
-fn install_helm(layout: &Layout) -> Result<PathBuf> {
+/// Where Helm is. The caller holds the lock of the cache.
+pub(crate) fn install_helm(layout: &Layout) -> Result<PathBuf> {
     if let Some(helm) = env::var_os(HELM) {
         return Ok(helm.into());
     }

@@ -12,6 +12,7 @@
 
 mod chart;
 mod checks;
+mod cluster;
 mod components;
 mod demo;
 mod duckdb;
@@ -49,6 +50,9 @@ usage: cargo xtask <command>
                  look for texts from outside that break a promise, 20 s for each parser
   chart          lint, render, validate and test the Helm chart
   chart --readme put the values into the chart's README
+  cluster        run the Helm chart in a Kubernetes with Argo Workflows 3.7, as root on Debian
+  cluster --argo-4
+                 the same with 4.0
   programs FOLDER
                  compile the programs for release, and put them and DuckDB into a folder
   image          build the container images without a registry, and run the pipeline from them
@@ -90,6 +94,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["fuzz", "--seconds", seconds] => fuzz::run(&prepare()?, seconds)?,
         ["chart"] => checks::chart(&prepare()?)?,
         ["chart", "--readme"] => chart::write_readme(&Layout::from_environment()?)?,
+        ["cluster"] => cluster::run(&prepare()?, cluster::ARGO_3)?,
+        ["cluster", "--argo-4"] => cluster::run(&prepare()?, cluster::ARGO_4)?,
         ["programs", folder, rest @ ..] => {
             programs::compile(&prepare()?, platform(rest)?, &std::path::absolute(folder)?)?;
         }
