@@ -83,18 +83,26 @@ impl Executor<'_> {
         let mut done = Done::default();
         let Some(found) = self.manifests.find(&uri.run).await? else {
             tracing::info!("there is no manifest: nothing was claimed, so there is nothing to abandon");
+            self.context.record().set_unchanged();
             return Ok(abandoned(uri, None, None, done));
         };
         let was = found.manifest.phase;
         self.context.identify("table", &found.manifest.table.glue);
         let ended = phase("end", self.end(found)).await?;
-        self.drop_staged_table(&ended.manifest, &mut done).await?;
-        self.abort_all_uploads(&uri.run, &mut done).await?;
-        let left = self.delete_run(ended, &mut done).await?;
-        done.settle(self.context)?;
-        let now = left.manifest.phase;
+        let removed = self.remove(ended, &mut done).await;
+        let now = done.settle(removed, self.context)?.manifest.phase;
+        if was == Phase::Retired && done == Done::default() {
+            self.context.record().set_unchanged();
+        }
         tracing::info!(%was, %now, objects = done.objects_deleted, "ended for good");
         Ok(abandoned(uri, Some(was), Some(now), done))
+    }
+
+    /// Removes everything of a run that has ended.
+    async fn remove(&self, ended: Stored, done: &mut Done) -> Result<Stored, Failure> {
+        self.drop_staged_table(&ended.manifest, done).await?;
+        self.abort_all_uploads(&ended.manifest.run.id, done).await?;
+        self.delete_run(ended, done).await
     }
 
     /// Makes sure that the run can never go live, and that nobody can be reading it. Gives its manifest, in which its

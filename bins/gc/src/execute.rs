@@ -8,12 +8,12 @@
 
 use std::collections::BTreeSet;
 
-use futures::{TryStreamExt, stream};
-use lakeward_catalog::{Catalog, GlueVersion, TableName, Update};
+use futures::{StreamExt, stream};
+use lakeward_catalog::{Catalog, DeletedVersions, GlueVersion, TableName, Update};
 use lakeward_cli::{Context, Measure};
 use lakeward_manifest::{LiveState, Manifest, Phase, Prefix, Refusal, RunId, Stamp, parameters};
 use lakeward_outcome::{Failure, FailureExt, Kind};
-use lakeward_store::{Manifests, ObjectId, ObjectVersion, Stored};
+use lakeward_store::{Deleted, Manifests, ObjectId, ObjectVersion, Stored};
 use serde::Serialize;
 
 use crate::inventory::{GlueState, Inventory, Run};
@@ -24,8 +24,8 @@ const AT_ONCE: usize = 16;
 /// The tag of retired objects; `--lifecycle-rule` prints the rule that expires them.
 pub(crate) const RETIRED_TAG: (&str, &str) = ("lakeward", "retired");
 
-/// What was done.
-#[derive(Clone, Debug, Default, Serialize)]
+/// What was done, so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Done {
     /// Runs that are retired now.
     pub runs_retired: u64,
@@ -48,11 +48,11 @@ pub struct Done {
 }
 
 impl Done {
-    /// Writes down what was done, for those who observe the step.
+    /// Ends the work that came to `outcome`: writes down what was done, however it ended, for those who observe the step.
     ///
     /// # Errors
-    /// Something could not be deleted.
-    pub(crate) fn settle(&self, context: &Context) -> Result<(), Failure> {
+    /// That of the outcome, or something could not be deleted.
+    pub(crate) fn settle<T>(&self, outcome: Result<T, Failure>, context: &Context) -> Result<T, Failure> {
         context.measure(Measure::RunsRetired, self.runs_retired);
         context.measure(Measure::ObjectsDeleted, self.objects_deleted);
         context.measure(Measure::ObjectsTagged, self.objects_tagged);
@@ -60,7 +60,8 @@ impl Done {
         context.measure(Measure::UploadsAborted, self.uploads_aborted);
         context.measure(Measure::TableVersionsDeleted, self.table_versions_deleted);
         context.measure(Measure::Failures, self.failures.len() as u64);
-        self.refused().map_or(Ok(()), Err)
+        let result = outcome?;
+        self.refused().map_or(Ok(result), Err)
     }
 
     /// The failure to report when something could not be deleted.
@@ -100,9 +101,14 @@ pub(crate) struct Executor<'e> {
 }
 
 impl Executor<'_> {
-    /// Carries out the plan. What S3 or Glue refuse one by one is told in [`Done::failures`].
-    pub(crate) async fn carry_out(&self, inventory: &Inventory, plan: &Plan) -> Result<Done, Failure> {
-        let mut done = Done::default();
+    /// Carries out the plan, and counts in `done` as it goes. What S3 or Glue refuse one by one is told in
+    /// [`Done::failures`].
+    pub(crate) async fn carry_out(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
         if let Some(name) = &inventory.table
             && plan.retire.iter().any(|retirement| announced(inventory, &retirement.run))
         {
@@ -113,22 +119,21 @@ impl Executor<'_> {
             let message = "the live table has changed while gc was planning: nothing was deleted, run again";
             return Err(Failure::new(Kind::Transient, message));
         }
-        let marked = self.mark(inventory, plan, &glue, &mut done).await?;
-        self.drop_staged_tables(inventory, plan, &mut done).await?;
+        let marked = self.mark(inventory, plan, &glue, done).await?;
+        self.drop_staged_tables(inventory, plan, done).await?;
         for stored in marked {
-            self.delete_run(stored, &mut done).await?;
+            self.delete_run(stored, done).await?;
         }
         for attempt in plan
             .attempts
             .iter()
             .filter(|attempt| !glue.pointing.contains_key(&(attempt.run.clone(), attempt.attempt.clone())))
         {
-            self.delete_attempt(attempt, &mut done).await?;
+            self.delete_attempt(attempt, done).await?;
         }
-        self.abort_uploads(plan, &mut done).await?;
-        self.delete_table_versions(inventory, plan, &mut done).await?;
-        self.delete_leftovers(plan, &mut done).await?;
-        Ok(done)
+        self.abort_uploads(plan, done).await?;
+        self.delete_table_versions(inventory, plan, done).await?;
+        self.delete_leftovers(plan, done).await
     }
 
     /// They lie beside the manifests: in a versioned bucket their versions are found by listing that folder.
@@ -296,12 +301,13 @@ impl Executor<'_> {
     async fn tag(&self, versions: Vec<ObjectVersion>, done: &mut Done) -> Result<u64, Failure> {
         let store = self.manifests.store();
         let objects = versions.iter().filter(|version| !version.is_delete_marker);
-        let tagged = stream::iter(objects.map(Ok::<_, Failure>))
-            .try_for_each_concurrent(AT_ONCE, |version| async {
-                Ok(store.tag(&version.key, Some(&version.version_id), &[RETIRED_TAG]).await?)
-            });
-        tagged.await?;
-        done.objects_tagged += versions.iter().filter(|version| !version.is_delete_marker).count() as u64;
+        let tagging =
+            objects.map(|version| store.tag(&version.key, Some(&version.version_id), &[RETIRED_TAG]));
+        let mut tagging = stream::iter(tagging).buffer_unordered(AT_ONCE);
+        while let Some(tagged) = tagging.next().await {
+            tagged?;
+            done.objects_tagged += 1;
+        }
         Ok(versions.len() as u64)
     }
 
@@ -310,7 +316,8 @@ impl Executor<'_> {
         if objects.is_empty() {
             return Ok(0);
         }
-        let deleted = self.manifests.store().delete_many(objects).await?;
+        let mut deleted = Deleted::default();
+        let ended = self.manifests.store().delete_many(objects, &mut deleted).await;
         done.objects_deleted += deleted.count as u64;
         let left = deleted.failures.len() as u64;
         for failure in deleted.failures {
@@ -318,6 +325,7 @@ impl Executor<'_> {
             let uri = self.manifests.root().uri(&failure.object.key);
             done.failures.push(format!("{uri}: {} ({})", failure.message, failure.code));
         }
+        ended?;
         Ok(left)
     }
 
@@ -345,13 +353,14 @@ impl Executor<'_> {
             return Ok(());
         }
         let versions: Vec<GlueVersion> = plan.table_versions.iter().map(GlueVersion::new).collect();
-        let deleted = self.catalog.delete_versions(&name, &versions).await?;
+        let mut deleted = DeletedVersions::default();
+        let ended = self.catalog.delete_versions(&name, &versions, &mut deleted).await;
         done.table_versions_deleted += deleted.count as u64;
         for failure in deleted.failures {
             let line = format!("{name} version {}: {} ({})", failure.version, failure.message, failure.code);
             done.failures.push(line);
         }
-        Ok(())
+        Ok(ended?)
     }
 }
 

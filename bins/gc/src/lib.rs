@@ -115,13 +115,14 @@ async fn collect(executor: &Executor<'_>, root: &TableRoot, args: &GcArgs) -> Re
         tracing::warn!("{reason}");
     }
     let done = if args.dry_run || plan.is_empty() {
+        context.record().set_unchanged();
         None
     } else {
-        Some(phase("carry out", executor.carry_out(&inventory, &plan)).await?)
+        let mut done = Done::default();
+        let ended = phase("carry out", executor.carry_out(&inventory, &plan, &mut done)).await;
+        done.settle(ended, context)?;
+        Some(done)
     };
-    if let Some(done) = &done {
-        done.settle(context)?;
-    }
     Ok(GcResult::Collected(Box::new(Collected {
         root: root.clone(),
         table: inventory.table.as_ref().map(ToString::to_string),

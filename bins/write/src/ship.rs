@@ -10,7 +10,7 @@ use lakeward_engine::{ExportOptions, ExportedFile, Growing};
 use lakeward_manifest::{AttemptId, DataFile, LONGEST_KEY, PartitionValue, Prefix};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_session::{blocking, stop};
-use lakeward_store::{Contents, Manifests, ObjectId, Upload, UploadLimits, Uploaded, Uploads};
+use lakeward_store::{Contents, Deleted, Manifests, ObjectId, Upload, UploadLimits, Uploaded, Uploads};
 use serde_json::Map;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -88,7 +88,8 @@ pub(crate) async fn undo(manifests: &Manifests, job: &Job, attempt: &AttemptId) 
     let removed = async {
         let objects = store.list(&prefix).await?;
         let ids = objects.into_iter().map(|object| ObjectId { key: object.key, version_id: None }).collect();
-        store.delete_many(ids).await.map_err(Failure::from)
+        let mut deleted = Deleted::default();
+        store.delete_many(ids, &mut deleted).await.map(|()| deleted).map_err(Failure::from)
     };
     match removed.await {
         Ok(deleted) => tracing::info!(files = deleted.count, "removed this attempt's files"),

@@ -68,13 +68,14 @@ impl Catalog {
         }
     }
 
-    /// Deletes versions of a table, 100 a call. Glue refuses to delete the current one.
+    /// Deletes versions of a table, 100 a call. Glue refuses to delete the current one. Adds what has come of it to
+    /// `done`, as far as it is known when an error ends it.
     pub async fn delete_versions(
         &self,
         name: &TableName,
         versions: &[GlueVersion],
-    ) -> Result<DeletedVersions, CatalogError> {
-        let mut deleted = DeletedVersions::default();
+        done: &mut DeletedVersions,
+    ) -> Result<(), CatalogError> {
         for batch in versions.chunks(VERSIONS_A_CALL) {
             let ids: Vec<_> = batch.iter().map(|version| version.as_str().to_owned()).collect();
             let send = || {
@@ -85,10 +86,10 @@ impl Catalog {
             let answer = self.caller.call(BATCH_DELETE_TABLE_VERSION, send).await.0;
             let errors = answer.map_err(|error| self.table_error(name, error))?.errors.unwrap_or_default();
             let failures: Vec<_> = errors.into_iter().filter_map(failure).collect();
-            deleted.count += batch.len().saturating_sub(failures.len());
-            deleted.failures.extend(failures);
+            done.count += batch.len().saturating_sub(failures.len());
+            done.failures.extend(failures);
         }
-        Ok(deleted)
+        Ok(())
     }
 }
 

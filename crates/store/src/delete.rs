@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 
 use crate::operations::DELETE;
 use crate::{Store, StoreError};
@@ -55,38 +55,42 @@ pub struct Deleted {
 }
 
 impl Store {
-    /// Deletes objects: 1000 a call, several calls at once.
+    /// Deletes objects: 1000 a call, several calls at once. Adds what has come of it to `done`, as far as it is known when an
+    /// error ends it.
     ///
     /// S3 answers for each key. Keys that it was too busy for are tried again; others that it refused
     /// come back in [`Deleted::failures`]. An error means that a whole call failed; what other calls
     /// deleted stays deleted, so the same list may be given again.
-    pub async fn delete_many(&self, objects: Vec<ObjectId>) -> Result<Deleted, StoreError> {
+    pub async fn delete_many(&self, objects: Vec<ObjectId>, done: &mut Deleted) -> Result<(), StoreError> {
         let batches: Vec<_> = objects.chunks(KEYS_A_CALL).map(<[ObjectId]>::to_vec).collect();
-        stream::iter(batches)
-            .map(|batch| self.delete_batch(batch))
-            .buffer_unordered(CALLS_AT_ONCE)
-            .try_fold(Deleted::default(), |mut sum, batch| async move {
-                sum.count += batch.count;
-                sum.failures.extend(batch.failures);
-                Ok(sum)
-            })
-            .await
+        let deleting = stream::iter(batches).map(|batch| self.delete_batch(batch));
+        let mut deleting = deleting.buffer_unordered(CALLS_AT_ONCE);
+        while let Some((batch, ended)) = deleting.next().await {
+            done.count += batch.count;
+            done.failures.extend(batch.failures);
+            ended?;
+        }
+        Ok(())
     }
 
-    async fn delete_batch(&self, mut batch: Vec<ObjectId>) -> Result<Deleted, StoreError> {
+    /// What has come of a batch, and what ended it before its end.
+    async fn delete_batch(&self, mut batch: Vec<ObjectId>) -> (Deleted, Result<(), StoreError>) {
         let mut backoff = self.caller.backoff();
         let mut done = Deleted::default();
         loop {
-            let failures = self.delete_once(&batch).await?;
+            let failures = match self.delete_once(&batch).await {
+                Ok(failures) => failures,
+                Err(error) => return (done, Err(error)),
+            };
             done.count += batch.len() - failures.len();
             let (passing, lasting): (Vec<_>, Vec<_>) = failures.into_iter().partition(Failure::is_passing);
             done.failures.extend(lasting);
             if passing.is_empty() {
-                return Ok(done);
+                return (done, Ok(()));
             }
             if backoff.wait().await.is_err() {
                 done.failures.extend(passing);
-                return Ok(done);
+                return (done, Ok(()));
             }
             batch = passing.into_iter().map(|failure| failure.object).collect();
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use lakeward_manifest::Prefix;
 
-use crate::{ETag, ObjectId, Put, Store, StoreError};
+use crate::{Deleted, ETag, ObjectId, Put, Store, StoreError};
 
 /// The document that remembers the answer, in the table's folder of runs.
 const MARKER: &str = "capabilities.json";
@@ -52,7 +52,8 @@ pub async fn probe_conditional_writes(store: &Store, runs: &Prefix, id: &str) ->
     }
     let key = runs.key(&format!("{PROBE}{id}"));
     let proof = prove(store, &key, id).await;
-    let removed = store.for_cleanup().delete_many(vec![ObjectId { key, version_id: None }]).await;
+    let probe = vec![ObjectId { key, version_id: None }];
+    let removed = store.for_cleanup().delete_many(probe, &mut Deleted::default()).await;
     proof?;
     removed?;
     let text = serde_json::to_vec(&proven)

@@ -100,9 +100,16 @@ async fn nothing_is_written_by_a_dry_run_or_by_a_step_that_finds_its_work_done()
         ensure!(told(step).succeeds().await?["already_done"] == json!(true));
     }
     told(table.gc().arg("--dry-run")).succeeds().await?;
+    ensure!(told(table.gc()).succeeds().await?["done"].is_null(), "there was something to collect");
+    let dead = Run::of(table.write(DAYS[1], SQL).succeeds().await?)?;
+    let abandon = |manifest: &str| lake.backend().step("gc").args(["--abandon", manifest]);
+    abandon(&dead.manifest).succeeds().await?;
+    ensure!(told(abandon(&dead.manifest)).succeeds().await?["already_done"] == json!(true));
+    let never = dead.manifest.replace(&dead.id, "2026-05-30-060000");
+    ensure!(told(abandon(&never)).succeeds().await?["claimed"] == json!(false));
     let events = events(&path)?;
     let ended: Vec<_> = events.iter().filter(|event| event["eventType"] == "COMPLETE").collect();
-    assert_eq!(ended.len(), 5);
+    assert_eq!(ended.len(), 8);
     for event in ended {
         ensure!(event["inputs"] == json!([]) && event["outputs"] == json!([]), "{event}");
     }

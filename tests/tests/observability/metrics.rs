@@ -123,3 +123,19 @@ async fn metrics_that_cannot_be_written_change_nothing() -> Result<()> {
     ensure!(ended.stderr.contains("--metrics-file"), "{}", ended.stderr);
     ended.into_result().map(drop)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gc_that_fails_midway_tells_what_it_has_done() -> Result<()> {
+    let lake = Lake::start().await?;
+    let table = lake.backend().table("orders");
+    let path = lake.backend().folder().join("lakeward.prom");
+    for day in DAYS {
+        table.published(&table.write(day, SQL)).await?;
+    }
+    let denied = Effect::Refuse { status: 403, code: "AccessDenied".to_owned() };
+    lake.faults().set(Rule::new(When::Before, denied).operation("DeleteObjects").nth(2));
+    let gc = measured(table.gc().args(NO_GRACE), &path);
+    gc.is_refused(Kind::Configuration, &["s3:DeleteObject"]).await?;
+    let one_of_two = [("lakeward_gc_runs_retired", 1.0), ("lakeward_gc_objects_deleted", 1.0)];
+    has(&path, &one_of_two)
+}
