@@ -220,14 +220,14 @@ impl Outbox {
         let upload = self.uploads.begin(self.prefix.key(&relative_path), file, contents);
         let (sender, receiver) = watch::channel(extent);
         self.extents.insert(relative_path.clone(), sender);
-        let sent = phase("upload", send_while_growing(upload, receiver, path, relative_path));
+        let sent = send_while_growing(upload, receiver, path, relative_path, self.record.clone());
+        let sent = phase("upload", sent);
         self.tasks.spawn(sent.in_current_span());
         Ok(())
     }
 
     fn gather(&mut self, (path, uploaded): (String, Uploaded)) {
         self.bar.add(uploaded.size);
-        self.record.add(Measure::UploadedBytes, uploaded.size);
         self.extents.remove(&path);
         self.done.push((path, uploaded));
     }
@@ -264,11 +264,14 @@ async fn send_while_growing(
     mut extents: watch::Receiver<Extent>,
     path: PathBuf,
     relative_path: String,
+    record: Record,
 ) -> Result<(String, Uploaded), Failure> {
     loop {
         let Extent { length, complete } = *extents.borrow_and_update();
         if complete {
             let uploaded = upload.finish(length).await?;
+            // Here and not where files are gathered: nobody gathers what arrives while the write gives up.
+            record.add(Measure::UploadedBytes, uploaded.size);
             dealt_with(&relative_path, length);
             remove(&path)?;
             return Ok((relative_path, uploaded));

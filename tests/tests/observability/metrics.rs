@@ -139,3 +139,28 @@ async fn a_gc_that_fails_midway_tells_what_it_has_done() -> Result<()> {
     let one_of_two = [("lakeward_gc_runs_retired", 1.0), ("lakeward_gc_objects_deleted", 1.0)];
     has(&path, &one_of_two)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_fails_tells_of_every_byte_that_it_has_uploaded() -> Result<()> {
+    let lake = Lake::start().await?;
+    let (backend, table) = (lake.backend(), lake.backend().table("orders"));
+    let path = backend.folder().join("lakeward.prom");
+    table.write(DAYS[0], SQL).succeeds().await?;
+    let known = table.data().await?;
+    // One file is refused at once, the others arrive while the write is giving up, and nothing can be removed.
+    let denied = Effect::Refuse { status: 403, code: "AccessDenied".to_owned() };
+    let put = |effect| Rule::new(When::Before, effect).operation("PutObject").containing("_writes/");
+    lake.faults().set(put(denied.clone()));
+    lake.faults().set(put(Effect::Delay { ms: 1000 }).nth(2).times(u64::MAX));
+    lake.faults().set(Rule::new(When::Before, denied).operation("DeleteObjects").times(u64::MAX));
+    let write = table.write(DAYS[1], "SELECT i AS id, i % 4 AS part FROM range(100) t(i)");
+    let write = measured(write.args(["--partition-by", "part"]), &path);
+    write.is_refused(Kind::Configuration, &["s3:PutObject"]).await?;
+    let mut bytes = 0;
+    let arrived: Vec<_> = table.data().await?.into_iter().filter(|key| !known.contains(key)).collect();
+    for key in &arrived {
+        bytes += u32::try_from(backend.get(key).await?.len())?;
+    }
+    assert_eq!(arrived.len(), 3);
+    has(&path, &[("lakeward_upload_size_bytes", f64::from(bytes))])
+}
