@@ -99,32 +99,24 @@ impl Observers {
         }
     }
 
-    /// Tells them how it ended. Takes no longer than [`BOUND`], whoever does not answer.
+    /// Tells them how it ended, all at once: one of them that hangs must not make another look lost. Takes no longer than
+    /// [`BOUND`], whoever does not answer.
     pub(crate) fn tell(&self, execution: &Execution) {
         let deadline = Instant::now() + BOUND;
         for error in self.missing.iter() {
             tracing::warn!("{error}");
         }
-        if let Some(path) = &self.termination_log {
-            warn_of(execution.write_termination_log(path));
+        let told = [
+            self.termination_log.as_deref().map(|path| execution.leave_reason(path)),
+            self.metrics_file.as_deref().map(|path| execution.leave_metrics(path)),
+            self.lineage.as_ref().map(|lineage| lineage.end(execution)),
+            self.telemetry.as_ref().map(|telemetry| telemetry.finish(execution.clone())),
+        ];
+        for telling in told.into_iter().flatten() {
+            if let Err(error) = telling.settle(deadline) {
+                tracing::warn!("{error}");
+            }
         }
-        if let Some(path) = &self.metrics_file {
-            warn_of(execution.write_metrics(path));
-        }
-        // On its way while the collector is told: one of them that hangs must not make the other look lost.
-        let delivery = self.lineage.as_ref().map(|lineage| lineage.end(execution));
-        if let Some(telemetry) = &self.telemetry {
-            warn_of(telemetry.finish(execution.clone(), deadline));
-        }
-        if let Some(delivery) = delivery {
-            warn_of(delivery.settle(deadline));
-        }
-    }
-}
-
-fn warn_of(told: Result<(), ObserveError>) {
-    if let Err(error) = told {
-        tracing::warn!("{error}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! HTTP to those who are told. It is synchronous and bounded in time: it runs on threads that nobody waits for longer than
 //! [`BOUND`], and works when the step's own runtime has ended.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
 use opentelemetry_http::{Request, Response};
 use ureq::Agent;
@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::ObserveError;
 
-/// How long telling may take, and with it how much later a step may end for it.
+/// How long telling may take, all of it together, and with it how much later a step may end for it.
 pub const BOUND: Duration = Duration::from_secs(5);
 /// As much of an answer as is of interest.
 const LONGEST_ANSWER: u64 = 64 * 1024;
@@ -95,11 +95,6 @@ impl Courier {
         let body = body.with_config().limit(LONGEST_ANSWER).read_to_vec().map_err(|error| reason(&error))?;
         Ok(Response::from_parts(head, body))
     }
-}
-
-/// Why nothing can be told on a thread of its own.
-pub(crate) fn no_thread(error: &io::Error) -> String {
-    format!("no thread can be started for it: {error}")
 }
 
 fn reason(error: &ureq::Error) -> String {

@@ -2,19 +2,23 @@
 //! takes it. What a step has measured is of its last execution, so that everything is a gauge.
 
 use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 
 use crate::metrics::INFO;
-use crate::{Execution, Metric, ObserveError};
+use crate::{Execution, Metric, ObserveError, Telling};
 
 impl Execution {
-    /// Writes the metrics to `path`, whole or not at all: beside it first, under a name that no collector looks at.
-    ///
-    /// # Errors
-    /// The file cannot be written or put in its place.
-    pub fn write_metrics(&self, path: &Path) -> Result<(), ObserveError> {
-        let failed = |source| ObserveError::MetricsFile { path: path.to_owned(), source };
-        let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::IsADirectory.into()))?;
+    /// Leaves the metrics at `path`, whole or not at all. Waits for nothing.
+    pub fn leave_metrics(&self, path: &Path) -> Telling {
+        let (execution, file) = (self.clone(), path.to_owned());
+        Telling::start(move || execution.write_metrics(&file), |error| failed(path, error))
+    }
+
+    /// Writes beside `path` first, under a name that no collector looks at.
+    fn write_metrics(&self, path: &Path) -> Result<(), ObserveError> {
+        let failed = |source| failed(path, source);
+        let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
         let beside = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), self.id));
         let written =
             std::fs::write(&beside, self.exposition()).and_then(|()| std::fs::rename(&beside, path));
@@ -48,6 +52,10 @@ impl Execution {
         }
         text
     }
+}
+
+fn failed(path: &Path, source: io::Error) -> ObserveError {
+    ObserveError::MetricsFile { path: path.to_owned(), source }
 }
 
 fn header(text: &mut String, metric: Metric) {

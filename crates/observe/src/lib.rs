@@ -12,6 +12,7 @@ mod metrics;
 mod otlp;
 mod phase;
 mod record;
+mod telling;
 mod termination;
 
 use std::io;
@@ -19,11 +20,12 @@ use std::path::PathBuf;
 
 pub use courier::{Address, BOUND};
 pub use execution::{CallCount, Ending, Execution};
-pub use lineage::{Dataset, Delivery, Lineage, LineageOptions, Place};
+pub use lineage::{Dataset, Lineage, LineageOptions, Place};
 pub use metrics::{Aggregation, Measure, Metric};
 pub use otlp::{Random, StepSpan, Telemetry};
 pub use phase::{dealt_with, phase};
 pub use record::{Columns, Glue, Query, Record};
+pub use telling::Telling;
 
 /// Lakeward's version, as others are told it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,10 +1,10 @@
 //! The termination log, by which Kubernetes shows why a container failed (`kubectl describe pod`).
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::{Ending, Execution, ObserveError};
+use crate::{Ending, Execution, ObserveError, Telling};
 
 /// What Kubernetes takes of one container.
 const LONGEST: usize = 4096;
@@ -12,21 +12,27 @@ const LONGEST: usize = 4096;
 const CUT: &str = "...";
 
 impl Execution {
-    /// Writes the reason of a failure to `path`, which must be there: Kubernetes puts it there, and a machine without it
-    /// has nobody who would read it. Writes nothing when the execution has succeeded.
-    ///
-    /// # Errors
-    /// The file is there and cannot be written.
-    pub fn write_termination_log(&self, path: &Path) -> Result<(), ObserveError> {
+    /// Leaves the reason of a failure at `path`, which must be there: Kubernetes puts it there, and a machine without it
+    /// has nobody who would read it. Leaves nothing when the execution has succeeded. Waits for nothing.
+    pub fn leave_reason(&self, path: &Path) -> Telling {
+        let (execution, file) = (self.clone(), path.to_owned());
+        Telling::start(move || execution.write_termination_log(&file), |error| failed(path, error))
+    }
+
+    fn write_termination_log(&self, path: &Path) -> Result<(), ObserveError> {
         let Ending::Failed { kind, reason } = &self.ending else { return Ok(()) };
         let line = format!("{} failed ({kind}, exit code {}): {reason}", self.step, kind.exit_code());
         let written = OpenOptions::new().write(true).truncate(true).open(path);
         match written.and_then(|mut file| file.write_all(cut(&line).as_bytes())) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(ObserveError::TerminationLog { path: path.to_owned(), source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed(path, error)),
             Ok(()) => Ok(()),
         }
     }
+}
+
+fn failed(path: &Path, source: io::Error) -> ObserveError {
+    ObserveError::TerminationLog { path: path.to_owned(), source }
 }
 
 /// As much of a line as Kubernetes takes.

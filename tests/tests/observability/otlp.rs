@@ -1,21 +1,16 @@
 //! Traces and metrics by OTLP.
 
 use anyhow::{Context as _, Result, ensure};
-use jiff::{SignedDuration, Timestamp};
 use lakeward_local::{Effect, Rule, When};
 use lakeward_outcome::Kind;
 use lakeward_tests::lake::Lake;
 use lakeward_tests::step::Step;
 use lakeward_tests::table::{DAYS, IN_PARTS, LARGE, Run};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use serde_json::Value;
 use tokio::net::TcpSocket;
 
-use crate::SQL;
 use crate::collector::{Collector, Manner, Number, Seen};
-
-/// How long a step may wait for a collector: the bound of the telling, and what a busy machine takes.
-const LONGEST: SignedDuration = SignedDuration::from_secs(9);
+use crate::{LONGEST, SQL, time};
 
 fn watched(step: Step, collector: &Collector) -> Step {
     step.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
@@ -144,12 +139,6 @@ async fn warned(collector: &str, day: &str) -> Result<String> {
     let waited = time(warning)?.duration_since(time(before)?);
     ensure!(waited < LONGEST, "it waited {waited:#}");
     Ok(warning.to_owned())
-}
-
-/// When a line was logged.
-fn time(line: &str) -> Result<Timestamp> {
-    let line: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
-    Ok(line["time"].as_str().context("no time")?.parse()?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

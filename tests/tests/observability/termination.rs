@@ -1,11 +1,15 @@
 //! The reason of a failure where Kubernetes looks for it.
 
-use anyhow::{Result, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
 use lakeward_outcome::Kind;
 use lakeward_tests::lake::Lake;
 use lakeward_tests::table::DAYS;
 
-use crate::SQL;
+use crate::collector::{Collector, Manner};
+use crate::{LONGEST, SQL, time};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_termination_log_has_the_reason_of_a_failure_and_nothing_of_a_success() -> Result<()> {
@@ -38,4 +42,33 @@ async fn a_termination_log_that_is_missing_or_cannot_be_written_changes_nothing(
     }
     ensure!(!missing.exists());
     Ok(())
+}
+
+/// A file whose opening hangs, as that of a file on a mount whose server is gone does: a pipe that nobody reads.
+fn hanging(folder: &Path, name: &str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    let made = Command::new("mkfifo").arg(&path).status().context("running mkfifo")?;
+    ensure!(made.success(), "{} could not be made", path.display());
+    Ok(path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_keeps_neither_the_others_nor_the_exit_code_for_longer_than_the_bound() -> Result<()> {
+    let lake = Lake::start().await?;
+    let (table, folder) = (lake.backend().table("orders"), lake.backend().folder());
+    let (log, lineage) = (hanging(folder, "termination-log")?, hanging(folder, "lineage.jsonl")?);
+    let (collector, metrics) = (Collector::start(Manner::Hangs).await?, folder.join("lakeward.prom"));
+    let write = table.write(DAYS[0], "SELECT nothing").arg("--termination-log").arg(&log);
+    let write = write.arg("--openlineage").arg(&lineage).args(["--otlp-endpoint", collector.url()]);
+    let ended = write.arg("--metrics-file").arg(&metrics).run().await?;
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    let [.., failed, first, second, third] = lines[..] else { anyhow::bail!("{}", ended.stderr) };
+    ensure!(failed.contains("nothing"), "{}", ended.stderr);
+    for flag in ["--termination-log", "--openlineage", "--otlp-endpoint"] {
+        ensure!([first, second, third].iter().any(|line| line.contains(flag)), "{}", ended.stderr);
+    }
+    let waited = time(third)?.duration_since(time(failed)?);
+    ensure!(waited < LONGEST, "it waited {waited:#}");
+    ensure!(std::fs::read_to_string(&metrics)?.contains("lakeward_step_exit_code"));
+    ended.into_refusal(Kind::Usage, &["nothing"]).map(drop)
 }

@@ -5,13 +5,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::Instant;
 
 use opentelemetry_http::Request;
 
 use super::LineageOptions;
-use crate::courier::{Courier, no_thread};
-use crate::{Address, ObserveError};
+use crate::courier::Courier;
+use crate::telling::no_thread;
+use crate::{Address, ObserveError, Telling};
 
 /// What the thread is given. Clones share it.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ enum Errand {
     /// Take this event.
     Take(String),
     /// Say what went wrong with those before.
-    Report(Sender<Option<String>>),
+    Report(Sender<Result<(), ObserveError>>),
 }
 
 /// Where events go.
@@ -43,46 +43,23 @@ impl Messenger {
     pub(super) fn start(options: &LineageOptions) -> Result<Self, ObserveError> {
         let (target, shown) = target(options)?;
         let (events, errands) = mpsc::channel();
-        let started = thread::Builder::new().spawn(move || run(&target, errands));
-        let failed = |error| ObserveError::Lineage { target: shown.clone(), reason: no_thread(&error) };
-        started.map_err(failed)?;
-        Ok(Self { events, target: shown })
+        let messenger = Self { events, target: shown.clone() };
+        let started = thread::Builder::new().spawn(move || run(&target, &shown, errands));
+        started.map_err(|error| failed(&messenger.target, no_thread(&error).to_string()))?;
+        Ok(messenger)
     }
 
     /// Gives an event to the thread.
     pub(super) fn send(&self, event: String) {
-        // Should the thread be gone, `Delivery::settle` tells.
+        // Should the thread be gone, `Telling::settle` tells.
         let _ = self.events.send(Errand::Take(event));
     }
 
     /// Asks for a report of everything that was sent before. Waits for nothing.
-    pub(super) fn report(&self) -> Delivery {
+    pub(super) fn report(&self) -> Telling {
         let (sender, report) = mpsc::channel();
         let _ = self.events.send(Errand::Report(sender));
-        Delivery { report, target: self.target.clone() }
-    }
-}
-
-/// The report of what was told, which may be on its way still.
-#[derive(Debug)]
-pub struct Delivery {
-    report: Receiver<Option<String>>,
-    target: String,
-}
-
-impl Delivery {
-    /// Waits until everything was taken, or until `deadline`. A report that has come counts, however late it is asked for.
-    ///
-    /// # Errors
-    /// Not all of it has arrived, as far as is known.
-    pub fn settle(self, deadline: Instant) -> Result<(), ObserveError> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let reason = match self.report.recv_timeout(left) {
-            Ok(None) => return Ok(()),
-            Ok(Some(reason)) => reason,
-            Err(_) => "no answer in time".to_owned(),
-        };
-        Err(ObserveError::Lineage { target: self.target, reason })
+        Telling::heard_by(report, |error| failed(&self.target, error.to_string()))
     }
 }
 
@@ -98,13 +75,20 @@ fn target(options: &LineageOptions) -> Result<(Target, String), ObserveError> {
     Ok((Target::Url { courier, url, api_key: options.api_key.clone() }, address.to_string()))
 }
 
-fn run(target: &Target, errands: Receiver<Errand>) {
-    let mut failure = None;
+fn failed(target: &str, reason: String) -> ObserveError {
+    ObserveError::Lineage { target: target.to_owned(), reason }
+}
+
+fn run(target: &Target, shown: &str, errands: Receiver<Errand>) {
+    let mut failure: Option<String> = None;
     for errand in errands {
         match errand {
             Errand::Take(event) => failure = target.take(&event).err().or(failure),
-            // Whoever asked may have stopped waiting.
-            Errand::Report(to) => drop(to.send(failure.clone())),
+            Errand::Report(to) => {
+                let report = failure.clone().map_or(Ok(()), |reason| Err(failed(shown, reason)));
+                // Whoever asked may have stopped waiting.
+                drop(to.send(report));
+            }
         }
     }
 }

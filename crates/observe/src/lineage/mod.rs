@@ -9,10 +9,9 @@ mod names;
 use jiff::Timestamp;
 
 use self::event::{Event, Job, Moment};
-pub use self::messenger::Delivery;
 use self::messenger::Messenger;
 pub use self::names::Dataset;
-use crate::{Execution, ObserveError, Record};
+use crate::{Execution, ObserveError, Record, Telling};
 
 /// Who is told, and under which names.
 #[derive(Clone, Debug)]
@@ -71,7 +70,7 @@ impl Lineage {
     }
 
     /// Tells how it ended, unless nothing is known of it but its step. Waits for nothing: what it gives does.
-    pub fn end(&self, execution: &Execution) -> Delivery {
+    pub fn end(&self, execution: &Execution) -> Telling {
         self.tell(&Moment::Ended(execution));
         self.messenger.report()
     }

@@ -8,10 +8,8 @@ mod ids;
 mod meters;
 mod tracing;
 
+use std::io;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Instant;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
@@ -22,8 +20,8 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use self::client::Client;
 use self::ids::Ids;
 pub use self::tracing::StepSpan;
-use crate::courier::{BOUND, no_thread};
-use crate::{Address, Execution, ObserveError};
+use crate::courier::BOUND;
+use crate::{Address, Execution, ObserveError, Telling};
 
 /// The name of everything that is told, unless `OTEL_SERVICE_NAME` says another.
 const SERVICE: &str = "lakeward";
@@ -83,29 +81,20 @@ impl Telemetry {
         self.ids.join(root, run);
     }
 
-    /// Sends what was collected, and the execution's metrics; waits for that until `deadline`.
-    ///
-    /// # Errors
-    /// Not all of it has arrived, as far as is known.
-    pub fn finish(&self, execution: Execution, deadline: Instant) -> Result<(), ObserveError> {
+    /// Sends what was collected, and the execution's metrics. Waits for nothing.
+    pub fn finish(&self, execution: Execution) -> Telling {
         let Self { collector, client, resource, traces, .. } = self.clone();
-        let failed = |reason| ObserveError::Collector { collector: self.collector.clone(), reason };
-        let (sender, ended) = mpsc::channel();
-        let started = thread::Builder::new().spawn(move || {
+        let sending = move || {
             // What the client has met says more than these errors.
             let _ = traces.shutdown_with_timeout(BOUND);
-            let told =
-                client.metrics(&collector).map(|exporter| meters::tell(exporter, resource, &execution));
-            // Nobody listens any more when it took too long.
-            let _ = sender.send(told.map(drop));
-        });
-        started.map_err(|error| failed(no_thread(&error)))?;
-        match ended.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Err(_) => Err(failed("no answer in time".to_owned())),
-            Ok(told) => {
-                told.and_then(|()| self.client.failure().map_or(Ok(()), |reason| Err(failed(reason))))
-            }
-        }
+            let _ = meters::tell(client.metrics(&collector)?, resource, &execution);
+            client.failure().map_or(Ok(()), |reason| Err(ObserveError::Collector { collector, reason }))
+        };
+        let failed = |error: io::Error| ObserveError::Collector {
+            collector: self.collector.clone(),
+            reason: error.to_string(),
+        };
+        Telling::start(sending, failed)
     }
 }
 
