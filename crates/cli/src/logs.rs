@@ -60,7 +60,7 @@ pub(crate) fn init(
     let format = Format { json, identity: identity.clone(), clock };
     let wanted = parsed.unwrap_or_else(|_| EnvFilter::new("info")).and(filter_fn(holds_no_secret));
     let lines = text::layer().with_writer(std::io::stderr).event_format(format).with_filter(wanted);
-    let subscriber = Registry::default().with(telemetry.map(Telemetry::layer)).with(lines);
+    let subscriber = Registry::default().with(telemetry.and_then(Telemetry::layer)).with(lines);
     // Fails only when logging was set up before in this process, which then stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
     if let Some(error) = refused {

@@ -215,3 +215,27 @@ async fn no_secret_is_in_a_trace() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_wants_by_the_variables_of_opentelemetry_is_not_told() -> Result<()> {
+    let lake = Lake::start().await?;
+    let table = lake.backend().table("orders");
+    let (traces, metrics) = ("/v1/traces", "/v1/metrics");
+    for (variables, told) in [
+        (&[("OTEL_TRACES_EXPORTER", "none")][..], &[metrics][..]),
+        (&[("OTEL_METRICS_EXPORTER", "None")], &[traces]),
+        (&[("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_METRICS_EXPORTER", "")], &[traces, metrics]),
+        (&[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none")], &[]),
+        (&[("OTEL_SDK_DISABLED", "true")], &[]),
+    ] {
+        let collector = Collector::start(Manner::Answers(200)).await?;
+        let write = watched(table.write(DAYS[0], SQL), &collector).envs(variables.iter().copied());
+        let ended = write.run().await?;
+        ensure!(!ended.stderr.contains("\"warn\""), "{}", ended.stderr);
+        ended.into_result()?;
+        for path in [traces, metrics] {
+            assert_eq!(!collector.told(path).is_empty(), told.contains(&path), "{path} with {variables:?}");
+        }
+    }
+    Ok(())
+}

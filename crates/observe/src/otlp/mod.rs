@@ -27,6 +27,11 @@ use crate::{Address, Execution, ObserveError, Telling};
 const SERVICE: &str = "lakeward";
 /// The variable by which OpenTelemetry is switched off altogether.
 const DISABLED: &str = "OTEL_SDK_DISABLED";
+/// The variables that say who takes traces, and who metrics.
+const TRACES: &str = "OTEL_TRACES_EXPORTER";
+const METRICS: &str = "OTEL_METRICS_EXPORTER";
+/// What they say when nobody does. Other words than OTLP's are not understood, and as good as none.
+const NOBODY: &str = "none";
 
 /// Gives 128 random bits.
 pub type Random = Arc<dyn Fn() -> u128 + Send + Sync>;
@@ -39,13 +44,16 @@ pub struct Telemetry {
     client: Client,
     resource: Resource,
     ids: Ids,
-    traces: SdkTracerProvider,
+    /// None when nobody takes traces.
+    traces: Option<SdkTracerProvider>,
+    /// Whether somebody takes metrics.
+    metrics: bool,
     parent: Option<String>,
 }
 
 impl Telemetry {
     /// Starts to collect for `endpoint`, the URL of a collector. `execution` names this execution among all; `parent` is
-    /// the `traceparent` of the span that it belongs to. None when OpenTelemetry is switched off.
+    /// the `traceparent` of the span that it belongs to. None when OpenTelemetry is switched off, or nobody takes anything.
     ///
     /// # Errors
     /// The endpoint is no URL, or a variable of OpenTelemetry makes no sense.
@@ -55,24 +63,24 @@ impl Telemetry {
         parent: Option<String>,
         random: Random,
     ) -> Result<Option<Self>, ObserveError> {
-        if std::env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
+        let (traces, metrics) = (!says(TRACES, NOBODY), !says(METRICS, NOBODY));
+        if says(DISABLED, "true") || !(traces || metrics) {
             return Ok(None);
         }
         let collector = Address::parse(endpoint)?;
         let client = Client::new(&collector);
         let (resource, ids) = (resource(execution), Ids::new(random));
-        let exporter = client.spans(&collector)?;
-        let traces = SdkTracerProvider::builder()
-            .with_batch_exporter(exporter)
-            .with_id_generator(ids.clone())
-            .with_resource(resource.clone())
-            .build();
-        Ok(Some(Self { collector, client, resource, ids, traces, parent }))
+        let exporter = if traces { Some(client.spans(&collector)?) } else { None };
+        let traces = exporter.map(|exporter| {
+            let builder = SdkTracerProvider::builder().with_batch_exporter(exporter);
+            builder.with_id_generator(ids.clone()).with_resource(resource.clone()).build()
+        });
+        Ok(Some(Self { collector, client, resource, ids, traces, metrics, parent }))
     }
 
-    /// What turns spans of `tracing` into those of the trace.
-    pub(crate) fn tracer(&self) -> opentelemetry_sdk::trace::SdkTracer {
-        self.traces.tracer(SERVICE)
+    /// What turns spans of `tracing` into those of the trace, if somebody takes it.
+    pub(crate) fn tracer(&self) -> Option<opentelemetry_sdk::trace::SdkTracer> {
+        self.traces.as_ref().map(|traces| traces.tracer(SERVICE))
     }
 
     /// Makes this execution part of the trace of a run, which all of its steps share, unless it has a parent. To be called
@@ -83,11 +91,13 @@ impl Telemetry {
 
     /// Sends what was collected, and the execution's metrics. Waits for nothing.
     pub fn finish(&self, execution: Execution) -> Telling {
-        let Self { collector, client, resource, traces, .. } = self.clone();
+        let Self { collector, client, resource, traces, metrics, .. } = self.clone();
         let sending = move || {
             // What the client has met says more than these errors.
-            let _ = traces.shutdown_with_timeout(BOUND);
-            let _ = meters::tell(client.metrics(&collector)?, resource, &execution);
+            let _ = traces.map(|traces| traces.shutdown_with_timeout(BOUND));
+            if metrics {
+                let _ = meters::tell(client.metrics(&collector)?, resource, &execution);
+            }
             client.failure().map_or(Ok(()), |reason| Err(ObserveError::Collector { collector, reason }))
         };
         let failed = |error: io::Error| ObserveError::Collector {
@@ -96,6 +106,11 @@ impl Telemetry {
         };
         Telling::start(sending, failed)
     }
+}
+
+/// Whether a variable of OpenTelemetry says this word.
+fn says(variable: &str, word: &str) -> bool {
+    std::env::var(variable).is_ok_and(|value| value.trim().eq_ignore_ascii_case(word))
 }
 
 /// What every span and metric is told with. The user's attributes win over ours.

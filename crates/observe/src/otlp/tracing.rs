@@ -19,12 +19,12 @@ use crate::{Ending, Execution, Measure};
 const OURS: &str = "lakeward";
 
 impl Telemetry {
-    /// The layer that collects spans, and what is logged within them.
-    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    /// The layer that collects spans, and what is logged within them, if somebody takes them.
+    pub fn layer<S>(&self) -> Option<impl Layer<S> + Send + Sync + use<S>>
     where
         S: Subscriber + Send + Sync + for<'s> LookupSpan<'s>,
     {
-        tracing_opentelemetry::layer()
+        let layer = tracing_opentelemetry::layer()
             // A span begins in the trace with its first child or its own end: until then it can still join the run's.
             .with_context_activation(false)
             .with_error_events_to_status(false)
@@ -34,8 +34,8 @@ impl Telemetry {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            .with_tracer(self.tracer())
-            .with_filter(filter_fn(|of| of.target().starts_with(OURS) && *of.level() <= Level::DEBUG))
+            .with_tracer(self.tracer()?);
+        Some(layer.with_filter(filter_fn(|of| of.target().starts_with(OURS) && *of.level() <= Level::DEBUG)))
     }
 }
 
