@@ -134,3 +134,72 @@ async fn an_endpoint_with_a_password_is_refused_without_telling_it() -> Result<(
     }
     ensure_clean(&story.told).map(drop)
 }
+
+/// An address with all that may be secret in one.
+const OBSERVER: &str = "http://user:PLANTED-password@127.0.0.1:1/PLANTED-path?key=PLANTED-query#PLANTED";
+
+/// Who observes the steps, and by which secrets.
+fn observers() -> [[(&'static str, &'static str); 4]; 4] {
+    let (endpoint, headers) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS");
+    let (lineage, key) = ("OPENLINEAGE_URL", "OPENLINEAGE_API_KEY");
+    let headers_of_one = "authorization=Bearer PLANTED-header,x-key=PLANTED-header";
+    [
+        [(endpoint, OBSERVER), (headers, headers_of_one), (lineage, OBSERVER), (key, "PLANTED-key")],
+        [
+            (endpoint, "user:PLANTED@collector:4318"),
+            (headers, headers_of_one),
+            (lineage, "ftp://user:PLANTED@host/PLANTED"),
+            (key, "PLANTED-key"),
+        ],
+        // What cannot be a header.
+        [
+            (endpoint, OBSERVER),
+            (headers, "PLANTED header=PLANTED\u{1}header,PLANTED"),
+            (lineage, OBSERVER),
+            (key, "PLANTED\u{1}key"),
+        ],
+        [
+            (endpoint, "http://127.0.0.1:1"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", OBSERVER),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "PLANTED is no URL"),
+            (lineage, "http://user:PLANTED@[no host]/"),
+        ],
+    ]
+}
+
+/// What every program tells, when it succeeds, fails and is given a wrong command line, under these observers.
+async fn told_to(lake: &Lake, name: &str, observers: &[(&'static str, &'static str)]) -> Result<Vec<String>> {
+    let env = [&[("LAKEWARD_LOG", "trace"), ("LAKEWARD_PATIENCE", "1s")], observers].concat();
+    let mut story = Story::new(lake, &env);
+    let metrics = lake.backend().folder().join(format!("{name}.prom"));
+    let log = lake.backend().file(&format!("{name}.log"), "")?;
+    let table = lake.backend().table(name);
+    let run = table.verified(&table.write(DAYS[0], SQL)).await?;
+    for step in crate::every_program(&table, &run, SQL) {
+        let step = step.arg("--metrics-file").arg(&metrics).arg("--termination-log").arg(&log);
+        let unreachable = step.clone().env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1");
+        for step in [step.clone(), unreachable, step.arg("--no-such-flag")] {
+            let ended = story.run(&step).await?;
+            let is_warned = ended.stderr.contains("told to") || ended.code == Some(2);
+            ensure!(is_warned, "nobody was to be told: {}", ended.stderr);
+            story.told.extend([std::fs::read_to_string(&metrics)?, std::fs::read_to_string(&log)?]);
+        }
+    }
+    Ok(story.told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_those_who_are_told_is_told_or_kept() -> Result<()> {
+    let lake = lake().await?;
+    let observers = observers();
+    // At once: an exporter takes its time before it gives up.
+    let told = observers.iter().enumerate().map(|(index, observers)| {
+        let lake = &lake;
+        async move { told_to(lake, &format!("observed_{index}"), observers).await }
+    });
+    let told = futures::future::try_join_all(told).await?.concat();
+    lake.local().create_bucket(REPLICA)?;
+    ensure_clean(told.iter().chain(&kept(&lake).await?))?;
+    ensure!(told.len() > 100, "there was little to look at");
+    Ok(())
+}
