@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lakeward_aws::SdkConfig;
 use lakeward_cli::{Context, Dataset, Query, Record};
-use lakeward_engine::{EngineError, Input, Plan, Session, TableShape, needs_httpfs};
+use lakeward_engine::{EngineError, InputTable, Plan, Session, TableShape, needs_httpfs};
 use lakeward_outcome::{Failure, FailureExt, Kind, ResultExt};
 use lakeward_session::{EngineArgs, Renewal, blocking, s3_access, stop};
 use lakeward_store::{Store, StoreOptions};
@@ -66,9 +66,8 @@ struct Setup {
 impl Setup {
     /// Looks for what the query reads, attaches, sets, runs the init SQL, and plans the query.
     fn fill(self, session: Session) -> Result<(Session, Plan), EngineError> {
-        if let Some(record) = &self.lineage {
-            self.note_inputs(&session, record);
-        }
+        let mut inputs = Vec::new();
+        self.note(&mut inputs, || self.files(&session));
         if let Some(database) = &self.database {
             session.attach_database(&database.file, &database.name)?;
         }
@@ -80,24 +79,40 @@ impl Setup {
         if let Some(sql) = &self.job.init_sql {
             session.init_sql(sql)?;
         }
+        self.note(&mut inputs, || self.tables(&session));
         let table = &self.job.table;
         let shape = TableShape { partition_by: table.partition_by.clone(), sort_by: table.sort_by.clone() };
         let plan = session.plan(&self.job.request.sql, &shape)?;
         Ok((session, plan))
     }
 
-    /// What can be found; no run fails for it.
-    fn note_inputs(&self, session: &Session, record: &Record) {
-        let sql = &self.job.request.sql;
-        let inputs = session.inputs(sql).unwrap_or_default();
-        let inputs = inputs.into_iter().map(|input| self.dataset(input)).collect();
-        record.set_query(Query { sql: sql.clone(), inputs });
+    /// Writes down what `more` finds beside the inputs so far, if somebody wants to know.
+    fn note(&self, inputs: &mut Vec<Dataset>, more: impl FnOnce() -> Vec<Dataset>) {
+        let Some(record) = &self.lineage else { return };
+        inputs.extend(more());
+        record.set_query(Query { sql: self.job.request.sql.clone(), inputs: inputs.clone() });
     }
 
-    fn dataset(&self, input: Input) -> Dataset {
-        match input {
-            Input::Files(location) => Dataset::of_files(&location),
-            Input::Table(name) => Dataset::of_duckdb(self.job.request.database.as_deref(), &name),
+    /// What can be found; no run fails for it.
+    fn files(&self, session: &Session) -> Vec<Dataset> {
+        let files = session.input_files(&self.job.request.sql).unwrap_or_default();
+        files.iter().map(|file| Dataset::of_files(file)).collect()
+    }
+
+    /// What can be found once every database is attached; no run fails for it.
+    fn tables(&self, session: &Session) -> Vec<Dataset> {
+        let tables = session.input_tables(&self.job.request.sql).unwrap_or_default();
+        tables.into_iter().map(|table| self.table(table)).collect()
+    }
+
+    /// The database that the user named lies where the user says: here may be a copy.
+    fn table(&self, table: InputTable) -> Dataset {
+        let InputTable { database, file, schema, name } = table;
+        let is_named = self.database.as_ref().is_some_and(|named| named.name == database);
+        let named = self.job.request.database.clone().filter(|_| is_named);
+        match named.or(file) {
+            Some(file) => Dataset::of_duckdb(&file, &format!("{schema}.{name}")),
+            None => Dataset::attached_to_duckdb(&format!("{database}.{schema}.{name}")),
         }
     }
 }

@@ -32,7 +32,7 @@ pub use cancel::Cancel;
 pub use error::{EngineError, Problem};
 pub use export::{ExportOptions, ExportedFile};
 pub use growing::{Growing, GrowingFile};
-pub use inputs::Input;
+pub use inputs::InputTable;
 pub use lakeward_sql::FileColumn;
 pub use limits::{Limits, cgroup};
 pub use plan::{Column, Plan, TableShape};

@@ -85,6 +85,38 @@ async fn each_step_of_a_run_tells_what_it_read_and_wrote() -> Result<()> {
     Ok(())
 }
 
+/// Makes a DuckDB database with these statements.
+fn database(path: &Path, statements: &str) -> Result<()> {
+    let made = duckdb::Connection::open(path).and_then(|database| database.execute_batch(statements));
+    made.with_context(|| format!("making {}", path.display()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_told_by_the_database_that_they_are_in_and_names_of_with_are_not() -> Result<()> {
+    let lake = Lake::start().await?;
+    let (backend, folder) = (lake.backend(), lake.backend().folder());
+    let (path, shop, other) =
+        (folder.join("lineage.jsonl"), folder.join("shop.duckdb"), folder.join("other.duckdb"));
+    let tables = "CREATE TABLE orders AS SELECT 1 AS id; CREATE TABLE days AS SELECT 1 AS id";
+    database(&shop, &format!("{tables}; CREATE VIEW recent AS FROM orders"))?;
+    database(&other, tables)?;
+    backend.put("in/shop.duckdb", std::fs::read(&shop)?).await?;
+    let on_s3 = format!("s3://{}/in/shop.duckdb", backend.bucket());
+    let sql = "WITH days AS (SELECT 1 AS id) SELECT id FROM recent JOIN days USING (id) \
+               JOIN other.main.orders USING (id) JOIN mine USING (id)";
+    let init = format!("ATTACH '{}' AS other; CREATE TEMP TABLE mine AS SELECT 1 AS id", other.display());
+    let write = backend.table("orders").write(DAYS[0], sql).args(["--database", &on_s3, "--init-sql", &init]);
+    write.arg("--openlineage").arg(&path).succeeds().await?;
+    let told = events(&path)?.pop().context("nothing was told")?;
+    let inputs = told["inputs"].as_array().into_iter().flatten();
+    let mut inputs: Vec<_> =
+        inputs.map(|input| (input["namespace"].clone(), input["name"].clone())).collect();
+    inputs.sort_by_key(|(namespace, _)| namespace.to_string());
+    let expected = [format!("duckdb://{}", other.display()), format!("duckdb://{on_s3}")];
+    assert_eq!(inputs, expected.map(|namespace| (json!(namespace), json!("main.orders"))));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_by_a_dry_run_or_by_a_step_that_finds_its_work_done() -> Result<()> {
     let lake = Lake::start().await?;
