@@ -36,7 +36,6 @@ COPY --from=build /out/ /
 
 # The part of Debian that the programs need, with the notes of dpkg by which scanners know its version, and the licences.
 FROM ${BASE} AS debian
-COPY LICENSE /
 RUN set -eu; \
     take() { \
         mkdir -p "$1/var/lib/dpkg/status.d"; \
@@ -49,7 +48,6 @@ RUN set -eu; \
     take /runtime libgcc-s1; \
     take /engine libstdc++6; \
     cd /runtime; \
-    install -D -m 644 /LICENSE usr/share/doc/lakeward/LICENSE; \
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/ca-certificates.crt; \
     install -D -m 644 /usr/share/doc/ca-certificates/copyright usr/share/doc/ca-certificates/copyright; \
     dpkg --status ca-certificates > var/lib/dpkg/status.d/ca-certificates; \
@@ -67,7 +65,8 @@ FROM scratch AS common
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 COPY --from=debian /runtime/ /
-COPY --from=programs share/doc/lakeward/ /usr/share/doc/lakeward/
+COPY --from=programs share/doc/lakeward/LICENSE share/doc/lakeward/THIRD-PARTY share/doc/lakeward/RUST-LIBRARY.html \
+    /usr/share/doc/lakeward/
 COPY --from=programs bin/lakeward-register bin/lakeward-swap bin/lakeward-gc bin/lakeward-status /usr/local/bin/
 ENV PATH=/usr/local/bin
 USER 65532:65532
@@ -79,14 +78,16 @@ LABEL org.opencontainers.image.version="${VERSION}" \
 
 # register, swap, gc and status.
 FROM common AS lakeward-slim
+COPY --from=programs share/doc/lakeward/lakeward-slim.cdx.json /usr/share/doc/lakeward/
 LABEL org.opencontainers.image.title="lakeward-slim" \
       org.opencontainers.image.description="Publishes DuckDB query results as lake tables: the steps without DuckDB"
 
-# All steps, and DuckDB with its extensions.
+# All programs, and DuckDB with its extension.
 FROM common AS lakeward
+COPY --from=programs share/doc/lakeward/lakeward.cdx.json /usr/share/doc/lakeward/
 COPY --from=debian /engine/ /
 COPY --from=programs lib/ /usr/local/lib/
-COPY --from=programs bin/lakeward-write bin/lakeward-verify /usr/local/bin/
+COPY --from=programs bin/lakeward-write bin/lakeward-verify bin/lakeward-iam /usr/local/bin/
 ENV LAKEWARD_EXTENSION_DIR=/usr/local/lib/extensions \
     LAKEWARD_SCRATCH=/scratch
 LABEL org.opencontainers.image.title="lakeward" \

@@ -13,13 +13,18 @@ use crate::target::Target;
 
 /// Fetches what this machine needs and links the library into the target folders. Quick when nothing is missing.
 pub(crate) fn install(layout: &Layout) -> Result<()> {
-    fetch_for(layout, Target::HOST)?;
+    let _lock = fetch::lock(layout.cache())?;
+    fetch(layout, Target::HOST)?;
     layout.library_links().iter().try_for_each(|link| point(link, &layout.library()))
 }
 
 /// Fetches what is missing for a target.
 pub(crate) fn fetch_for(layout: &Layout, target: Target) -> Result<()> {
     let _lock = fetch::lock(layout.cache())?;
+    fetch(layout, target)
+}
+
+fn fetch(layout: &Layout, target: Target) -> Result<()> {
     fetch::ensure(&pins::library(target)?, &layout.library_for(target), &layout.incoming())?;
     fetch::ensure(&pins::httpfs(target)?, &layout.extensions_for(target), &layout.incoming())
 }

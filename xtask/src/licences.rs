@@ -1,12 +1,12 @@
 //! The licences of what is shipped, with their texts, as most of them ask for.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::programs::PROGRAMS;
 use crate::shipped::{self, Graph, Package};
 use crate::target::Target;
 use crate::workspace::Workspace;
@@ -15,42 +15,48 @@ use crate::workspace::Workspace;
 const NAMES: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
 
 const HEAD: &str = "\
-Lakeward is made of what follows, besides its own sources. DuckDB's library and its extension are of the licence of
-libduckdb-sys. Each text is followed by nothing but the next; before it stand the packages that come with it.
+The crates that Lakeward's programs are made of, with their licences: before each text stand those that come with it. Rust's
+own library is there, too, with the notices of the file beside this one. DuckDB and its extension have the licence of libduckdb-sys, and parts of their own, which DuckDB's sources name.
 ";
+
+const NO_TEXT: &str = "No text of their own comes with these.";
 
 /// The texts of all packages that the programs are made of; the same sources give the same text.
 pub(crate) fn text(workspace: &Workspace, target: Target) -> Result<String> {
     let metadata = shipped::metadata(workspace, target)?;
-    let graph = Graph::read(&metadata)?;
+    let graph = Graph::read(&metadata, &PROGRAMS)?;
     let packages: Vec<_> = graph.shipped().into_values().filter(|package| !package.is_ours).collect();
-    together(&packages)
+    Ok(together(by_text(&packages)?))
 }
 
-fn together(packages: &[&Package<'_>]) -> Result<String> {
+/// The packages by the texts that they bring.
+fn by_text(packages: &[&Package<'_>]) -> Result<BTreeMap<String, Vec<String>>> {
     let mut by_text: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in packages {
         let expression = package.license.as_deref().unwrap_or("no licence named");
         let line = format!("{} {} ({expression})", package.name, package.version);
-        let mut texts = texts(package.folder)?;
+        let mut texts = texts_in(package.folder)?;
         if texts.is_empty() {
-            texts.push("These packages bring no text of their own.".to_owned());
+            texts.push(NO_TEXT.to_owned());
         }
         for text in texts {
             by_text.entry(text).or_default().push(line.clone());
         }
     }
-    let mut all = HEAD.to_owned();
-    for (text, mut packages) in by_text {
+    Ok(by_text)
+}
+
+fn together(texts: BTreeMap<String, Vec<String>>) -> String {
+    let rule = "=".repeat(80);
+    let part = |(text, mut packages): (String, Vec<String>)| {
         packages.sort_unstable();
-        let rule = "=".repeat(80);
-        writeln!(all, "\n{rule}\n{}\n{rule}\n\n{text}", packages.join("\n"))?;
-    }
-    Ok(all)
+        format!("\n{rule}\n{}\n{rule}\n\n{text}\n", packages.join("\n"))
+    };
+    std::iter::once(HEAD.to_owned()).chain(texts.into_iter().map(part)).collect()
 }
 
 /// The texts at the top of a package.
-fn texts(folder: &Path) -> Result<Vec<String>> {
+fn texts_in(folder: &Path) -> Result<Vec<String>> {
     let listed = || format!("cannot list {}", folder.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(listed)? {
@@ -88,10 +94,10 @@ mod tests {
         }
         let folders = ["one", "two", "three"].map(|name| (name, folder.path().join(name)));
         let packages: Vec<_> = folders.iter().map(|(name, folder)| package(name, folder)).collect();
-        let text = together(&packages.iter().collect::<Vec<_>>()).unwrap();
+        let text = together(by_text(&packages.iter().collect::<Vec<_>>()).unwrap());
         assert_eq!(text.matches("the text").count(), 1, "{text}");
         assert!(text.contains("one 1.0.0 (MIT)\ntwo 1.0.0 (MIT)\n"), "{text}");
-        assert!(text.contains("three 1.0.0 (MIT)\n") && text.contains("no text of their own"), "{text}");
+        assert!(text.contains("three 1.0.0 (MIT)\n") && text.contains("No text of their own"), "{text}");
         assert!(!text.contains("not it"), "{text}");
     }
 }

@@ -24,6 +24,9 @@ pub(crate) const PROGRAMS: [&str; 7] = [
     "lakeward-iam",
 ];
 
+/// Those of them that know nothing of DuckDB, which are in the image without it.
+pub(crate) const SLIM: [&str; 4] = ["lakeward-register", "lakeward-swap", "lakeward-gc", "lakeward-status"];
+
 /// Compiles the programs with optimisation and puts them into a folder, beside whatever else is there. They find the library from
 /// wherever the folder is, and run where the C library is no older than this machine's.
 pub(crate) fn compile(workspace: &Workspace, target: Target, folder: &Path) -> Result<()> {
@@ -43,17 +46,31 @@ pub(crate) fn compile(workspace: &Workspace, target: Target, folder: &Path) -> R
     copy(&compiled.join("release"), &PROGRAMS, &folder.join("bin"), 0o755)?;
     copy_all(&layout.library_for(target), &folder.join("lib"))?;
     copy_all(&layout.extensions_for(target), &folder.join("lib/extensions"))?;
+    for parent in ["share", "share/doc"] {
+        make(&folder.join(parent))?;
+    }
     about(workspace, target, &folder.join("share/doc/lakeward"))
 }
 
 /// What a user of the programs may ask: what is in them, and by which licences.
 fn about(workspace: &Workspace, target: Target, folder: &Path) -> Result<()> {
-    let bill = sbom::write(workspace, target)?;
     make(folder)?;
-    copy_file(&bill, &folder.join("lakeward.cdx.json"), 0o644)?;
-    let (file, text) = (folder.join("THIRD-PARTY"), licences::text(workspace, target)?);
-    fs::write(&file, text)
-        .and_then(|()| fs::set_permissions(&file, Permissions::from_mode(0o644)))
+    let own = workspace.layout().root().join("LICENSE");
+    copy_file(&own, &folder.join("LICENSE"), 0o644)?;
+    let full = sbom::text(workspace, target, &PROGRAMS)?;
+    write(&folder.join("lakeward.cdx.json"), &full)?;
+    write(&folder.join("lakeward-slim.cdx.json"), &sbom::text(workspace, target, &SLIM)?)?;
+    write(&folder.join("THIRD-PARTY"), &licences::text(workspace, target)?)?;
+    let sysroot = process::capture(workspace.command("rustc".as_ref()).args(["--print", "sysroot"]))?;
+    let library = Path::new(sysroot.trim()).join("share/doc/rust/COPYRIGHT-library.html");
+    copy_file(&library, &folder.join("RUST-LIBRARY.html"), 0o644).context(
+        "these are the notices of Rust's own library; compile with the Rust of rustup, which brings them",
+    )
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text)
+        .and_then(|()| fs::set_permissions(file, Permissions::from_mode(0o644)))
         .with_context(|| format!("cannot write {}", file.display()))
 }
 

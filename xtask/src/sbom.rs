@@ -25,17 +25,22 @@ const ENGINE: &str = "lakeward-engine";
 const REQUIREMENTS: &str = "tests/sbom/requirements.txt";
 const VALIDATOR: &str = "tests/sbom/validate.py";
 
-/// Writes the bill of materials of what is built for a target into the target folder; gives its path.
+/// Writes the bill of materials of all programs for a target into the target folder; gives its path.
 pub(crate) fn write(workspace: &Workspace, target: Target) -> Result<PathBuf> {
-    let metadata = shipped::metadata(workspace, target)?;
-    let lock = workspace.layout().root().join("Cargo.lock");
-    let lock = fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
-    let bill =
-        bill(&Graph::read(&metadata)?, &checksums(&lock), &[pins::library(target)?, pins::httpfs(target)?]);
     let path = workspace.layout().target().join(format!("lakeward-{}-{}.cdx.json", target.os, target.arch));
-    let text = serde_json::to_string_pretty(&bill).context("writing the bill of materials")?;
+    let text = text(workspace, target, &PROGRAMS)?;
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+/// The bill of materials of some programs for a target.
+pub(crate) fn text(workspace: &Workspace, target: Target, programs: &[&str]) -> Result<String> {
+    let metadata = shipped::metadata(workspace, target)?;
+    let graph = Graph::read(&metadata, programs)?;
+    let lock = workspace.layout().root().join("Cargo.lock");
+    let lock = fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    let bill = bill(&graph, &checksums(&lock), &[pins::library(target)?, pins::httpfs(target)?]);
+    serde_json::to_string_pretty(&bill).context("writing the bill of materials")
 }
 
 /// Writes it, and holds it against CycloneDX's schema.
@@ -57,8 +62,10 @@ fn bill(graph: &Graph<'_>, checksums: &BTreeMap<(String, String), String>, duckd
         }
         dependencies.push(json!({ "ref": package.purl(), "dependsOn": below }));
     }
-    components.extend(duckdb.iter().map(pinned));
-    let programs: BTreeSet<String> = graph.programs().map(|(_, package)| package.purl()).collect();
+    if graph.shipped().values().any(|package| package.name == ENGINE) {
+        components.extend(duckdb.iter().map(pinned));
+    }
+    let programs: BTreeSet<String> = graph.programs().map(Package::purl).collect();
     dependencies.insert(0, json!({ "ref": "lakeward", "dependsOn": programs }));
     let version = env!("CARGO_PKG_VERSION");
     let product = json!({ "type": "application", "bom-ref": "lakeward", "name": "lakeward", "version": version,
@@ -149,7 +156,7 @@ mod tests {
         let lock =
             "version = 4\n\n[[package]]\nname = \"used\"\nversion = \"1.0.0+x\"\nchecksum = \"0a1b\"\n";
         let duckdb = [pins::library(Target::HOST).unwrap(), pins::httpfs(Target::HOST).unwrap()];
-        let bill = bill(&Graph::read(&metadata()).unwrap(), &checksums(lock), &duckdb);
+        let bill = bill(&Graph::read(&metadata(), &PROGRAMS).unwrap(), &checksums(lock), &duckdb);
         let named: Vec<&str> =
             bill["components"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
         assert_eq!(named[..3], [ENGINE, "lakeward-write", "used"]);

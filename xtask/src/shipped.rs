@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::process;
-use crate::programs::PROGRAMS;
 use crate::target::Target;
 use crate::workspace::Workspace;
 
@@ -32,6 +31,8 @@ fn host(workspace: &Workspace) -> Result<String> {
 /// Crates by cargo's own ids, and what each is built with.
 #[derive(Debug)]
 pub(crate) struct Graph<'m> {
+    /// The ids of the programs that it is about.
+    roots: BTreeSet<&'m str>,
     packages: BTreeMap<&'m str, Package<'m>>,
     edges: BTreeMap<&'m str, Vec<&'m str>>,
 }
@@ -56,17 +57,16 @@ impl Package<'_> {
 }
 
 impl<'m> Graph<'m> {
-    /// Reads it from what [`metadata`] gives.
-    pub(crate) fn read(metadata: &'m Value) -> Result<Self> {
-        Ok(Self { packages: packages(metadata)?, edges: edges(metadata)? })
+    /// Reads it from what [`metadata`] gives, for some programs, by their names.
+    pub(crate) fn read(metadata: &'m Value, programs: &[&str]) -> Result<Self> {
+        let (packages, edges) = (packages(metadata)?, edges(metadata)?);
+        let named = packages.iter().filter(|(_, package)| programs.contains(&package.name));
+        Ok(Self { roots: named.map(|(id, _)| *id).collect(), packages, edges })
     }
 
-    /// The programs that are shipped.
-    pub(crate) fn programs(&self) -> impl Iterator<Item = (&'m str, &Package<'m>)> {
-        self.packages
-            .iter()
-            .filter(|(_, package)| PROGRAMS.contains(&package.name))
-            .map(|(id, package)| (*id, package))
+    /// The programs.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Package<'m>> {
+        self.roots.iter().filter_map(|id| self.packages.get(id))
     }
 
     /// What one is built with.
@@ -76,7 +76,7 @@ impl<'m> Graph<'m> {
 
     /// Everything that the programs are made of, themselves as well.
     pub(crate) fn shipped(&self) -> BTreeMap<&'m str, &Package<'m>> {
-        let mut left: Vec<&str> = self.programs().map(|(id, _)| id).collect();
+        let mut left: Vec<&str> = self.roots.iter().copied().collect();
         let mut found = BTreeSet::new();
         while let Some(id) = left.pop() {
             if found.insert(id) {

@@ -2,7 +2,7 @@
 
 use std::env::consts::{ARCH, OS};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 
 /// An operating system and a processor, by the names of [`std::env::consts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +15,19 @@ impl Target {
     /// This machine.
     pub(crate) const HOST: Self = Self { os: OS, arch: ARCH };
 
+    /// Those that images are built for.
+    pub(crate) const IMAGES: [Self; 2] =
+        [Self { os: "linux", arch: "x86_64" }, Self { os: "linux", arch: "aarch64" }];
+
     /// What containers name so.
     pub(crate) fn of_platform(platform: &str) -> Result<Self> {
-        match platform {
-            "linux/amd64" => Ok(Self { os: "linux", arch: "x86_64" }),
-            "linux/arm64" | "linux/arm64/v8" => Ok(Self { os: "linux", arch: "aarch64" }),
-            unknown => bail!("no image is built for {unknown}; give linux/amd64 or linux/arm64"),
-        }
+        let named = Self::IMAGES.into_iter().find(|target| target.platform() == platform);
+        named.with_context(|| format!("no image is built for {platform}; give linux/amd64 or linux/arm64"))
+    }
+
+    /// How containers name it.
+    pub(crate) fn platform(self) -> String {
+        format!("{}/{}", self.os, self.container_arch())
     }
 
     /// How containers name the processor.
@@ -57,7 +63,7 @@ mod tests {
     fn a_platform_is_known_by_the_name_that_containers_have_for_it() {
         for platform in ["linux/amd64", "linux/arm64"] {
             let target = Target::of_platform(platform).unwrap();
-            assert_eq!(format!("{}/{}", target.os, target.container_arch()), platform);
+            assert_eq!(target.platform(), platform);
         }
         assert!(Target::of_platform("linux/riscv64").is_err());
         assert!(Target::of_platform("windows/amd64").is_err());

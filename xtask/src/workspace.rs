@@ -121,13 +121,21 @@ impl Workspace {
         Ok(())
     }
 
+    /// Cargo cleans one profile of one target at a time.
     fn clean_own_crates(&self) -> Result<()> {
-        let mut clean = self.cargo();
-        clean.args(["clean", "--quiet"]);
-        for package in self.packages()? {
-            clean.args(["--package", &package]);
+        let packages: Vec<String> =
+            self.packages()?.into_iter().flat_map(|package| ["--package".to_owned(), package]).collect();
+        let clean = |builds: &[&str]| {
+            process::run(self.cargo().args(["clean", "--quiet"]).args(builds).args(&packages))
+        };
+        clean(&[])?;
+        clean(&["--release"])?;
+        for triple in Target::IMAGES.into_iter().filter_map(Target::foreign_triple) {
+            if self.layout.target().join(&triple).exists() {
+                clean(&["--release", "--target", &triple])?;
+            }
         }
-        process::run(&mut clean)
+        Ok(())
     }
 
     fn packages(&self) -> Result<Vec<String>> {

@@ -1,5 +1,6 @@
 //! What builds and runs images here; all of it is in Debian.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -46,11 +47,16 @@ pub(crate) fn check(target: Target) -> Result<()> {
             missing.join(" ")
         );
     }
+    let Some(triple) = target.foreign_triple() else { return Ok(()) };
+    let emulated = fs::read_to_string(Path::new(BINFMT).join(emulator(target)));
+    let compiled =
+        process::capture(Command::new("rustc").args(["--print", "target-libdir", "--target", &triple]));
     ensure!(
-        target == Target::HOST || Path::new(BINFMT).join(emulator(target)).exists(),
-        "nothing here runs programs for {arch}; on Debian `cargo xtask image --install --platform linux/{arch}` installs \
-         what does",
-        arch = target.container_arch()
+        emulated.is_ok_and(|state| state.starts_with("enabled"))
+            && compiled.is_ok_and(|folder| Path::new(folder.trim()).is_dir()),
+        "this machine cannot compile for {platform}, or run what it compiles; on Debian `cargo xtask image --install \
+         --platform {platform}` installs what it takes",
+        platform = target.platform()
     );
     Ok(())
 }
