@@ -5,7 +5,6 @@ mod build;
 mod compile;
 mod tools;
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -46,12 +45,12 @@ pub(crate) fn run(workspace: &Workspace, source: Source, target: Target) -> Resu
     })?;
     let images = report.step("images", || build::twice(layout, &base, &folder, target))?;
     report.step("build the tests", || process::run(workspace.cargo().args(TESTS).arg("--no-run")))?;
-    report.step("tests, from the images", || test(workspace, &images, &layout.library_for(target)))?;
+    report.step("tests, from the images", || test(workspace, &images, target))?;
     report.step("archives", || build::archive(layout, &images))
 }
 
 /// Runs the tests in a network of their own that has nothing but loopback: what a step would download, it could not.
-fn test(workspace: &Workspace, images: &build::Images, duckdb: &Path) -> Result<()> {
+fn test(workspace: &Workspace, images: &build::Images, target: Target) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo.args(TESTS).arg("--offline");
     let mut alone = Command::new("unshare");
@@ -65,6 +64,9 @@ fn test(workspace: &Workspace, images: &build::Images, duckdb: &Path) -> Result<
     }
     alone.current_dir(workspace.layout().root());
     alone.env("LAKEWARD_IMAGE", &images.full).env("LAKEWARD_SLIM_IMAGE", &images.slim);
-    alone.env("LAKEWARD_IMAGE_DUCKDB", duckdb);
+    alone.env("LAKEWARD_IMAGE_DUCKDB", workspace.layout().library_for(target));
+    if target != Target::HOST {
+        alone.env("LAKEWARD_IMAGE_EMULATED", "1");
+    }
     process::run(&mut alone)
 }
