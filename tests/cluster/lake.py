@@ -5,9 +5,11 @@ import os
 import signal
 from pathlib import Path
 
+import yaml
 from cluster import LAKE, LAKE_PORT, NODE, Failed, until
 
 CHART = Path(__file__).parents[2] / "charts" / "lakeward"
+VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
 ENDED = ("Succeeded", "Failed", "Error")
 RUN_TS = "2026-05-19T06:00:00Z"
 RUN = "2026-05-19-060000"
@@ -55,7 +57,6 @@ def install_workflows(cluster):
     tables["rejected"] = table("rejected", verify={"minRows": 2000})
     tables["slow"] = table("slow", activeDeadlineSeconds=30)
     cluster.helm("install", "lake", CHART, values=values(tables))
-    until("the templates in Argo", lambda: cluster.get("workflowtemplates")["items"])
 
 
 class Workflows:
@@ -83,9 +84,11 @@ class Workflows:
         self.cluster.kubectl("patch", "workflow", name, "--namespace", LAKE, "--type", "merge", "--patch", patch)
 
     def schedule(self, name):
-        """Installs a release of one table that is published every minute."""
-        tables = {name: table(name, schedule="* * * * *")}
+        """Adds a table that is published every minute to a release that has other tables."""
+        tables = {f"another{n}": table(f"another{n}") for n in range(12)}
         self.cluster.helm("install", name, CHART, values=values(tables))
+        tables[name] = table(name, schedule="* * * * *")
+        self.cluster.helm("upgrade", name, CHART, values=values(tables))
 
     def kill_write(self, name):
         """Ends the process of a workflow's write as the kernel does when memory is short."""
@@ -191,7 +194,7 @@ def status(cluster, name):
     """What `lakeward-status --json` tells of a table, from a pod."""
     secure = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {
-        **{"name": "status", "image": "localhost/lakeward-slim:0.1.0", "securityContext": secure},
+        **{"name": "status", "image": f"localhost/lakeward-slim:{VERSION}", "securityContext": secure},
         **{"command": ["lakeward-status", f"s3://lake/analytics/{name}/", "--json"]},
         **{"env": [ENDPOINT], "envFrom": [KEYS]},
     }

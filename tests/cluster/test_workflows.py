@@ -105,7 +105,7 @@ def test_gc_runs_from_its_schedule(workflows):
     assert json.loads(result["value"])["plan"]["refused"] is None
 
 
-def test_a_schedule_that_was_just_installed_publishes_at_its_time(cluster, workflows):
+def test_a_schedule_that_an_upgrade_adds_publishes_at_its_time(cluster, workflows):
     workflows.schedule("ticking")
     name = until("the schedule", lambda: workflows.of_schedule("ticking"), seconds=100)[0]
     assert workflows.end(name) == "Succeeded"
