@@ -1,5 +1,7 @@
 """Whose access to AWS the pods have: one role for all, one for a table, one for a step."""
 
+import pytest
+
 import chart
 
 WRITER, KEEPER = (
@@ -64,6 +66,22 @@ def test_more_service_accounts_are_made_beside_the_releases():
     assert made.keys() == {"lake-lakeward", "writer", "keeper"}
     assert made["writer"]["annotations"] == WRITER
     assert made["keeper"]["labels"]["team"] == "lake"
+
+
+def test_an_account_of_which_nothing_is_said_is_made_and_one_that_is_null_is_not():
+    objects = chart.render({**chart.ORDERS, "serviceAccounts": {"writer": {}, "keeper": None}})
+    made = {o["metadata"]["name"]: o["metadata"] for o in objects if o["kind"] == "ServiceAccount"}
+    assert made.keys() == {"lake-lakeward", "writer"}
+    assert "annotations" not in made["writer"]
+
+
+@pytest.mark.parametrize("name", ["lake-lakeward", "lake"])
+def test_the_releases_own_account_is_not_said_a_second_time(name):
+    values = {"serviceAccount": {"name": name}, "serviceAccounts": {name: {"annotations": WRITER}}, **chart.ORDERS}
+    with pytest.raises(chart.Refused, match=f"serviceAccounts.{name}: is the release's own account"):
+        chart.render(values)
+    values["serviceAccount"]["create"] = False
+    assert chart.one(chart.render(values), "ServiceAccount", name)["metadata"]["annotations"] == WRITER
 
 
 def test_argo_takes_results_from_every_account_that_a_pod_has_and_from_no_other():

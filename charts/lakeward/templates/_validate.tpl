@@ -5,6 +5,7 @@
 {{- fail (printf "volumes: the chart has a volume %s of its own; call yours something else" .name) -}}
 {{- end -}}
 {{- end -}}
+{{- include "lakeward.validateAccounts" . -}}
 {{- $names := include "lakeward.tableNames" . | fromJsonArray -}}
 {{- range $name := $names -}}
 {{- $table := include "lakeward.table" (dict "root" $ "name" $name) | fromJson -}}
@@ -17,6 +18,14 @@
 {{- include "lakeward.validateCollector" $table -}}
 {{- include "lakeward.validateSecret" (dict "of" $table.otlp "name" "headersSecret" "what" (printf "tables.%s.otlp" $name)) -}}
 {{- include "lakeward.validateSecret" (dict "of" $table.openlineage "name" "apiKeySecret" "what" (printf "tables.%s.openlineage" $name)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* That no account is said twice: one of the two would silently lose its role. */}}
+{{- define "lakeward.validateAccounts" -}}
+{{- $own := include "lakeward.serviceAccountName" . -}}
+{{- if and .Values.serviceAccount.create (get (default dict .Values.serviceAccounts) $own | kindIs "map") -}}
+{{- fail (printf "serviceAccounts.%s: is the release's own account; say it in serviceAccount, or call this one something else" $own) -}}
 {{- end -}}
 {{- end -}}
 
