@@ -51,9 +51,9 @@ def helm(*arguments, values=None):
     return done.stdout
 
 
-def render_text(*flags, values=None, release="lake"):
+def render_text(*flags, values=None, release="lake", chart=CHART):
     """What helm renders, as text."""
-    return helm("template", release, CHART, "--namespace", "analytics", *flags, values=values)
+    return helm("template", release, chart, "--namespace", "analytics", *flags, values=values)
 
 
 def parse(text):
@@ -61,9 +61,9 @@ def parse(text):
     return [document for document in yaml.load_all(text, Loader=YamlLoader) if document]
 
 
-def render(values=None, *flags, release="lake"):
+def render(values=None, *flags, release="lake", chart=CHART):
     """The objects that helm renders."""
-    return parse(render_text(*flags, values=values, release=release))
+    return parse(render_text(*flags, values=values, release=release, chart=chart))
 
 
 def with_table(**fields):

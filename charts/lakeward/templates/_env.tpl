@@ -10,7 +10,7 @@ one counts.
   (default list .env)
   (include "lakeward.awsEnv" . | fromYamlArray)
   (include "lakeward.observersEnv" . | fromYamlArray)
-  .root.Values.env
+  (default list .root.Values.env)
   (default list .table.env)
 -}}
 {{- $last := dict -}}
