@@ -395,6 +395,42 @@ def test_a_variable_is_there_once_and_the_tables_own_wins():
             assert values["env"][0] in container["env"], where
 
 
+def expanded(container):
+    """The variables that have a value, as the kubelet hands them over: a name stands for what is before it in the list."""
+    found = {}
+    for variable in container["env"]:
+        if "value" in variable:
+            found[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda m: found.get(m[1], m[0]), variable["value"])
+    return found
+
+
+def test_a_variable_that_a_table_says_anew_is_found_by_those_that_name_it():
+    values = {
+        **chart.with_table(
+            env=[
+                {"name": "BUCKET", "value": "lake-$(STAGE)"},
+                {"name": "STAGE", "value": "test"},
+                {"name": "LAKEWARD_LOG", "value": "$(LEVEL),lakeward_store=$(LEVEL)"},
+                {"name": "PATH", "value": "/own:$(PATH)"},
+            ]
+        ),
+        "env": [
+            {"name": "STAGE", "value": "production"},
+            {"name": "BUCKET", "value": "lake"},
+            {"name": "ROOT", "value": "s3://$(BUCKET)/"},
+            {"name": "LEVEL", "value": "debug"},
+        ],
+    }
+    for where, _, _, [container] in chart.pods(chart.render(values)):
+        names = [variable["name"] for variable in container["env"]]
+        assert len(names) == len(set(names)), where
+        found = expanded(container)
+        assert found["ROOT"] == "s3://lake-test/", where
+        # The chart's own stands first in the list, the one that it is said by now last.
+        assert found["LAKEWARD_LOG"] == "debug,lakeward_store=debug", where
+        assert found["PATH"] == "/own:$(PATH)", where
+
+
 @pytest.mark.parametrize("version", ["1.30.9", "1.30.2-eks-036c24b"])
 def test_kubernetes_without_what_the_chart_uses_is_refused(version):
     with pytest.raises(chart.Refused, match="kubeVersion"):

@@ -2,8 +2,8 @@
 
 {{/*
 A container's whole environment, as JSON: "env" (the template's own), then what values ask for, then the users'
-variables, of all tables and of this one. A name is there once, as Kubernetes' server-side apply wants it, and the last
-one counts.
+variables, of all tables and of this one. A name is there once, as Kubernetes' server-side apply wants it: at its first place,
+where those that name it find it, and as it is said last.
 */}}
 {{- define "lakeward.env" -}}
 {{- $all := concat
@@ -13,13 +13,26 @@ one counts.
   (default list .root.Values.env)
   (default list .table.env)
 -}}
-{{- $last := dict -}}
-{{- range $place, $variable := $all -}}{{- $_ := set $last $variable.name $place -}}{{- end -}}
-{{- $env := list -}}
-{{- range $place, $variable := $all -}}
-{{- if eq $place (get $last $variable.name) }}{{ $env = append $env $variable }}{{ end -}}
+{{- $said := dict -}}
+{{- range $all -}}{{- $_ := set $said .name . -}}{{- end -}}
+{{- $env := dict "said" $said "placed" list -}}
+{{- range $all -}}{{- include "lakeward.place" (dict "name" .name "env" $env) -}}{{- end -}}
+{{- toJson $env.placed -}}
 {{- end -}}
-{{- toJson $env -}}
+
+{{/*
+Moves a variable from "said" to the end of "placed", after those that its value names by $(NAME): Kubernetes replaces a
+name by what stands before it alone. Takes (dict "name" NAME "env" (dict "said" MAP "placed" LIST)).
+*/}}
+{{- define "lakeward.place" -}}
+{{- $env := .env -}}
+{{- with get $env.said .name -}}
+{{- $_ := unset $env.said .name -}}
+{{- range regexFindAll "\\$\\([^()]+\\)" (toString .value) -1 -}}
+{{- include "lakeward.place" (dict "name" (. | trimPrefix "$(" | trimSuffix ")") "env" $env) -}}
+{{- end -}}
+{{- $_ := set $env "placed" (append $env.placed .) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "lakeward.awsEnv" -}}
