@@ -55,6 +55,14 @@ def test_gcs_policy_comes_from_values_and_a_table_may_differ():
     ]
 
 
+def test_abandoning_a_run_looks_where_gc_may_look():
+    # A role for these databases may not list all.
+    values = chart.with_table(gc={"databases": ["analytics", "crm"], "args": ["--via-lifecycle"]})
+    workflow = chart.one(chart.render(values), "WorkflowTemplate", "lake-lakeward-orders")
+    args = chart.template(workflow, "abandon")["container"]["args"]
+    assert args == ["--abandon", "{{inputs.parameters.manifest}}", "--database=analytics", "--database=crm"]
+
+
 def test_finished_runs_of_every_schedule_are_kept_as_values_say():
     for argo in (True, False):
         when = {"schedule": "@daily"} if argo else {}

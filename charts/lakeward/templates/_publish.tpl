@@ -86,7 +86,7 @@ templates:
   - name: abandon
     inputs:
       parameters: [{ name: manifest }]
-    {{- $args := concat (list "--abandon") $manifest }}
+    {{- $args := concat (list "--abandon") $manifest (include "lakeward.databaseFlags" . | fromJsonArray) }}
     {{- include "lakeward.argoStep" (dict "root" .root "table" .table "step" "gc" "args" $args "bare" true) | nindent 4 }}
   {{- end }}
 {{- end -}}

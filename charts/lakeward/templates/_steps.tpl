@@ -36,10 +36,17 @@
   (printf "--orphan-grace=%s" $values.orphanGrace)
   (printf "--reader-grace=%s" $values.readerGrace)
 -}}
-{{- range $values.databases }}{{ $flags = append $flags (printf "--database=%s" .) }}{{ end -}}
+{{- $flags = concat $flags (include "lakeward.databaseFlags" . | fromJsonArray) -}}
 {{- if $values.dryRun }}{{ $flags = append $flags "--dry-run" }}{{ end -}}
 {{- end -}}
 {{- toYaml (concat $flags $values.args) -}}
+{{- end -}}
+
+{{/* The flags of gc that narrow what it reads of Glue, and so what its role has to allow, as JSON: of a collection and of --abandon. */}}
+{{- define "lakeward.databaseFlags" -}}
+{{- $flags := list -}}
+{{- range .table.gc.databases }}{{ $flags = append $flags (printf "--database=%s" .) }}{{ end -}}
+{{- toJson $flags -}}
 {{- end -}}
 
 {{/* What a person has to say to a program that the chart says to its pods by variables, with a space before each flag. */}}
