@@ -91,7 +91,7 @@ Who is told of an execution. No TRACEPARENT: the steps find the trace of their r
 {{- $attributes = append $attributes (printf "%s=$(%s)" $attribute $variable) }}
 {{- end }}
 {{- range $attribute, $value := .resourceAttributes }}
-{{- $attributes = append $attributes (printf "%s=%s" $attribute $value) }}
+{{- if $value }}{{ $attributes = append $attributes (printf "%s=%s" $attribute $value) }}{{ end }}
 {{- end }}
 - { name: OTEL_RESOURCE_ATTRIBUTES, value: {{ join "," $attributes | quote }} }
 {{- end }}

@@ -37,13 +37,13 @@ The name of a table's objects: at most 45 characters, so that a Job's name has r
 
 {{/*
 The ServiceAccount of a step's pods: (dict "root" $ "table" TABLE "step" STEP). What the table itself says, of the step or of all
-of its steps, goes before what the defaults say of the step.
+of its steps, goes before what the defaults say of the step; one that it sets to "" or null is not the defaults' either.
 */}}
 {{- define "lakeward.stepServiceAccountName" -}}
 {{- $own := index .root.Values.tables .table.name -}}
-{{- $ofStep := (default dict (get $own .step)).serviceAccountName -}}
-{{- $ofDefaults := (index .root.Values.defaults .step).serviceAccountName -}}
-{{- coalesce $ofStep $own.serviceAccountName $ofDefaults (include "lakeward.tableServiceAccountName" .) -}}
+{{- $ofStep := default dict (get $own .step) -}}
+{{- $ofDefaults := hasKey $ofStep "serviceAccountName" | ternary dict (index .root.Values.defaults .step) -}}
+{{- coalesce $ofStep.serviceAccountName $own.serviceAccountName $ofDefaults.serviceAccountName (include "lakeward.tableServiceAccountName" .) -}}
 {{- end -}}
 
 {{/* The ServiceAccount of those of a table's pods of whose step nothing is said: (dict "root" $ "table" TABLE). */}}

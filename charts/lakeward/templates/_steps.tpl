@@ -39,7 +39,7 @@
 {{- $flags = concat $flags (include "lakeward.databaseFlags" . | fromJsonArray) -}}
 {{- if $values.dryRun }}{{ $flags = append $flags "--dry-run" }}{{ end -}}
 {{- end -}}
-{{- toYaml (concat $flags $values.args) -}}
+{{- toYaml (concat $flags (default list $values.args)) -}}
 {{- end -}}
 
 {{/* The flags of gc that narrow what it reads of Glue, and so what its role has to allow, as JSON: of a collection and of --abandon. */}}
@@ -107,7 +107,7 @@ A step's resources. The scheduler has to know of scratch space on the node's dis
 room for them, and the kubelet evict them later.
 */}}
 {{- define "lakeward.resources" -}}
-{{- $resources := deepCopy (index .table .step).resources -}}
+{{- $resources := deepCopy (default dict (index .table .step).resources) -}}
 {{- if and (include "lakeward.runsEngine" .) (eq .table.scratch.type "emptyDir") -}}
 {{- $requests := default dict $resources.requests -}}
 {{- $limits := default dict $resources.limits -}}
@@ -164,11 +164,15 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* Where pods go, and before which others, as JSON: what the table says, or else the release: (dict "root" $ "table" TABLE). */}}
+{{/*
+Where pods go, and before which others, as JSON: what the table says, were it that there is none, or else the release:
+(dict "root" $ "table" TABLE).
+*/}}
 {{- define "lakeward.placement" -}}
+{{- $own := index .root.Values.tables .table.name -}}
 {{- $placement := dict -}}
 {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" -}}
-{{- $_ := set $placement $field (hasKey $.table $field | ternary (get $.table $field) (get $.root.Values $field)) -}}
+{{- $_ := set $placement $field (hasKey $own $field | ternary (get $own $field) (get $.root.Values $field)) -}}
 {{- end -}}
 {{- toJson $placement -}}
 {{- end -}}
