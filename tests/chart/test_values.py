@@ -2,6 +2,7 @@
 
 import copy
 import re
+import shlex
 
 import pytest
 import yaml
@@ -276,6 +277,33 @@ REFUSED = {
         {**chart.ORDERS, "volumes": [{"name": "scratch", "emptyDir": {}}]},
         "volumes: the chart has a volume scratch of its own",
     ),
+    "two volumes of one name": (
+        {**chart.ORDERS, "volumes": [{"name": "more", "emptyDir": {}}, {"name": "more", "configMap": {"name": "a"}}]},
+        "volumes: there are two of the name more",
+    ),
+    "a mount of a volume that is not there": (
+        {**chart.ORDERS, "volumeMounts": [{"name": "more", "mountPath": "/more"}]},
+        "volumeMounts: there is no volume more in volumes",
+    ),
+    **{
+        f"a mount in place of the chart's at {path}": (
+            {
+                **chart.ORDERS,
+                "volumes": [{"name": "more", "emptyDir": {}}],
+                "volumeMounts": [{"name": "more", "mountPath": path}],
+            },
+            f"volumeMounts: {path.rstrip('/')} is taken",
+        )
+        for path in ("/tmp", "/specs", "/scratch/")
+    },
+    "two mounts at one path": (
+        {
+            **chart.ORDERS,
+            "volumes": [{"name": "more", "emptyDir": {}}],
+            "volumeMounts": [{"name": "more", "mountPath": "/more", "subPath": name} for name in "ab"],
+        },
+        "volumeMounts: /more is taken",
+    ),
     "an encryption that S3 does not have": (chart.with_table(encryption={"sse": "aws:fsx"}), "sse"),
     "a key for encryption that takes none": (
         chart.with_table(encryption={"sse": "AES256", "kmsKeyId": "alias/lake"}),
@@ -309,6 +337,10 @@ REFUSED = {
     "an attribute that would be two": (
         chart.with_table(otlp={"resourceAttributes": {"team": "a,b"}}),
         "resourceAttributes",
+    ),
+    "an attribute that Kubernetes would take for a variable": (
+        chart.with_table(otlp={"endpoint": "http://collector:4318", "resourceAttributes": {"cost": "$(HOME)"}}),
+        "tables.orders.otlp.resourceAttributes.cost: Kubernetes reads $( as the start of a variable's name",
     ),
     "an account of one step in a Job": (
         {
@@ -457,3 +489,23 @@ def test_the_notes_give_a_person_the_flags_that_the_steps_have():
     )
     assert f"lakeward-status s3://lake/analytics/orders/ {flags}" in notes
     assert f"lakeward-swap s3://lake/analytics/orders/ --to RUN {flags}" in notes
+
+
+def test_the_charts_tmp_may_be_mounted_a_second_time():
+    mount = {"name": "tmp", "mountPath": "/var/tmp"}
+    for where, _, _, [container] in chart.pods(chart.render({**chart.ORDERS, "volumeMounts": [mount]})):
+        assert mount in container["volumeMounts"], where
+
+
+def test_the_notes_quote_for_a_shell():
+    key = "alias/the lake's; rm -rf $HOME"
+    values = {**chart.with_table(encryption={"sse": "aws:kms", "kmsKeyId": key}), "aws": {"region": "eu-west-1"}}
+    notes = chart.helm("install", "lake", chart.CHART, "--dry-run=client", "-n", "analytics", values=values)
+    [status] = re.findall(r"^  status:\s+(.*)$", notes, flags=re.MULTILINE)
+    assert shlex.split(status) == [
+        "lakeward-status",
+        "s3://lake/analytics/orders/",
+        "--region=eu-west-1",
+        "--sse=aws:kms",
+        f"--sse-kms-key-id={key}",
+    ]

@@ -49,17 +49,28 @@
 {{- toJson $flags -}}
 {{- end -}}
 
-{{/* What a person has to say to a program that the chart says to its pods by variables, with a space before each flag. */}}
+{{/* What a person has to say to a program that the chart says to its pods by variables, for a shell, with a space before each flag. */}}
 {{- define "lakeward.flagsByHand" -}}
+{{- $flags := list -}}
 {{- with .root.Values.aws -}}
-{{- with .region }}{{ printf " --region=%s" . }}{{ end -}}
-{{- with .expectedBucketOwner }}{{ printf " --expected-bucket-owner=%s" . }}{{ end -}}
-{{- with .catalogId }}{{ printf " --catalog-id=%s" . }}{{ end -}}
+{{- with .region }}{{ $flags = append $flags (printf "--region=%s" .) }}{{ end -}}
+{{- with .expectedBucketOwner }}{{ $flags = append $flags (printf "--expected-bucket-owner=%s" .) }}{{ end -}}
+{{- with .catalogId }}{{ $flags = append $flags (printf "--catalog-id=%s" .) }}{{ end -}}
 {{- end -}}
 {{- with .table.encryption -}}
-{{- with .sse }}{{ printf " --sse=%s" . }}{{ end -}}
-{{- with .kmsKeyId }}{{ printf " --sse-kms-key-id=%s" . }}{{ end -}}
-{{- if .bucketKeyEnabled }}{{ print " --bucket-key-enabled" }}{{ end -}}
+{{- with .sse }}{{ $flags = append $flags (printf "--sse=%s" .) }}{{ end -}}
+{{- with .kmsKeyId }}{{ $flags = append $flags (printf "--sse-kms-key-id=%s" .) }}{{ end -}}
+{{- if .bucketKeyEnabled }}{{ $flags = append $flags "--bucket-key-enabled" }}{{ end -}}
+{{- end -}}
+{{- range $flags }}{{ printf " %s" (include "lakeward.shellWord" .) }}{{ end -}}
+{{- end -}}
+
+{{/* A text as one word of a shell. */}}
+{{- define "lakeward.shellWord" -}}
+{{- if regexMatch "^[-A-Za-z0-9_./:=@%+,]+$" . -}}
+{{- . -}}
+{{- else -}}
+{{- printf "'%s'" (replace "'" "'\\''" .) -}}
 {{- end -}}
 {{- end -}}
 

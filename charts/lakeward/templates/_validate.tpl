@@ -1,10 +1,6 @@
 {{/* Stops with a sentence when values contradict each other in ways that the schema cannot tell: takes $. */}}
 {{- define "lakeward.validate" -}}
-{{- range .Values.volumes -}}
-{{- if has .name (list "tmp" "specs" "scratch") -}}
-{{- fail (printf "volumes: the chart has a volume %s of its own; call yours something else" .name) -}}
-{{- end -}}
-{{- end -}}
+{{- include "lakeward.validateVolumes" . -}}
 {{- include "lakeward.validateAccounts" . -}}
 {{- $names := include "lakeward.tableNames" . | fromJsonArray -}}
 {{- range $name := $names -}}
@@ -18,6 +14,32 @@
 {{- include "lakeward.validateCollector" $table -}}
 {{- include "lakeward.validateSecret" (dict "of" $table.otlp "name" "headersSecret" "what" (printf "tables.%s.otlp" $name)) -}}
 {{- include "lakeward.validateSecret" (dict "of" $table.openlineage "name" "apiKeySecret" "what" (printf "tables.%s.openlineage" $name)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* That the volumes of values are beside the chart's own, and not in their place. */}}
+{{- define "lakeward.validateVolumes" -}}
+{{- $names := list -}}
+{{- range .Values.volumes -}}
+{{- if has .name (list "tmp" "specs" "scratch") -}}
+{{- fail (printf "volumes: the chart has a volume %s of its own; call yours something else" .name) -}}
+{{- end -}}
+{{- if has .name $names -}}
+{{- fail (printf "volumes: there are two of the name %s; call one of them something else" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- $paths := list "/tmp" "/specs" "/scratch" -}}
+{{- range .Values.volumeMounts -}}
+{{- $path := clean .mountPath -}}
+{{- if has $path $paths -}}
+{{- fail (printf "volumeMounts: %s is taken; mount %s somewhere else" $path .name) -}}
+{{- end -}}
+{{- /* Every pod has the chart's own /tmp as well, which may be mounted a second time. */ -}}
+{{- if not (has .name (append $names "tmp")) -}}
+{{- fail (printf "volumeMounts: there is no volume %s in volumes" .name) -}}
+{{- end -}}
+{{- $paths = append $paths $path -}}
 {{- end -}}
 {{- end -}}
 
@@ -79,11 +101,19 @@
 {{- end -}}
 {{- end -}}
 
-{{/* A collector's other port: nothing would arrive there, and nothing but a warning in the steps' logs would tell. */}}
+{{/*
+A collector's other port: nothing would arrive there, and nothing but a warning in the steps' logs would tell. And what
+Kubernetes would make something else of, where it replaces the pod's own attributes.
+*/}}
 {{- define "lakeward.validateCollector" -}}
 {{- with .otlp -}}
 {{- if regexMatch ":4317(/|$)" (default "" .endpoint) -}}
 {{- fail (printf "tables.%s.otlp.endpoint: 4317 is the port for gRPC, which the steps do not speak; give the one for HTTP, usually 4318" $.name) -}}
+{{- end -}}
+{{- range $attribute, $value := .resourceAttributes -}}
+{{- if contains "$(" (printf "%s=%s" $attribute (default "" $value)) -}}
+{{- fail (printf "tables.%s.otlp.resourceAttributes.%s: Kubernetes reads $( as the start of a variable's name; leave it out" $.name $attribute) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
