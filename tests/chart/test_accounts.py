@@ -59,6 +59,14 @@ def test_what_a_table_says_goes_before_what_the_defaults_say_of_a_step():
     assert (prices.pop("abandon"), set(prices.values())) == ("keeper", {"prices"})
 
 
+def test_in_the_example_what_runs_users_sql_has_accounts_that_nothing_else_has():
+    objects = chart.render(None, "--values", chart.CHART / "examples" / "observed.yaml")
+    found = accounts(chart.one(objects, "WorkflowTemplate", "lake-lakeward-orders"))
+    assert "--check=/specs/checks.sql" in str(objects)
+    users = {found.pop("write"), found.pop("verify")}
+    assert len(users) == 2 and not users & set(found.values())
+
+
 def test_more_service_accounts_are_made_beside_the_releases():
     objects = chart.render(SEPARATE)
     made = {o["metadata"]["name"]: o["metadata"] for o in objects if o["kind"] == "ServiceAccount"}
