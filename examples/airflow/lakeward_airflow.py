@@ -7,6 +7,7 @@ timestamp and key, how the manifest's URI gets from task to task, and which exit
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypedDict, Unpack
@@ -277,7 +278,14 @@ def opentelemetry(
     """Gives the variables by which every step sends traces and metrics to a collector: docs/OBSERVABILITY.md.
 
     The pods say which ones they are; `attributes` is said beside that. The steps of a run share a trace by themselves.
+
+    Raises ValueError for what would not arrive: the collector's port for gRPC, attributes that would be taken apart.
     """
+    if re.search(r":4317(/|$)", endpoint):
+        message = f"{endpoint}: 4317 is the port for gRPC, which no step speaks; give the one for HTTP, usually 4318"
+        raise ValueError(message)
+    for name, value in (attributes or {}).items():
+        _check_attribute(name, value)
     fields = {
         "k8s.namespace.name": "metadata.namespace",
         "k8s.node.name": "spec.nodeName",
@@ -297,6 +305,15 @@ def opentelemetry(
         ),
         *_variables(OTEL_RESOURCE_ATTRIBUTES=",".join(f"{name}={value}" for name, value in said.items())),
     ]
+
+
+def _check_attribute(name: str, value: str) -> None:
+    if not re.fullmatch(r"[^\s,=]+", name) or "," in value:
+        message = f"attribute {name}={value}: a name holds no space, comma or =, and a value no comma; leave them out"
+        raise ValueError(message)
+    if "$(" in f"{name}={value}":
+        message = f"attribute {name}={value}: Kubernetes reads $( as the start of a variable's name; leave it out"
+        raise ValueError(message)
 
 
 def openlineage(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unittest
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -95,6 +96,14 @@ class Pods(unittest.TestCase):
                 self.assertEqual(given["LAKEWARD_SSE"]["value"], "AES256")
                 self.assertEqual(given["OTEL_EXPORTER_OTLP_HEADERS"]["valueFrom"]["secretKeyRef"]["name"], "otel")
 
+    def test_variables_of_one_step_are_all_that_it_has(self) -> None:
+        """The shared ones are not added to them."""
+        found = pods({"env_vars": encryption("AES256")}, write_pod={"env_vars": {"MORE": "1"}})
+        names = {step: {v["name"] for v in pod["spec"]["containers"][0]["env"]} for step, pod in found.items()}
+        self.assertIn("LAKEWARD_SSE", names["swap"])
+        self.assertIn("MORE", names["write"])
+        self.assertNotIn("LAKEWARD_SSE", names["write"])
+
 
 class Variables(unittest.TestCase):
     """What the helper makes of what a DAG says."""
@@ -132,11 +141,41 @@ class Variables(unittest.TestCase):
         }
         self.assertEqual(paths, expected)
 
+    def test_what_would_not_arrive_at_a_collector_is_refused(self) -> None:
+        """Nothing but a warning in the steps' logs would tell."""
+        for endpoint in ("http://collector:4317", "https://collector:4317/v1"):
+            with self.subTest(endpoint), self.assertRaisesRegex(ValueError, "4317 is the port for gRPC"):
+                opentelemetry(endpoint)
+        apart = [{"team": "a,b"}, {"a,b": "shop"}, {"a=b": "shop"}, {"a b": "shop"}, {"": "shop"}]
+        for attributes in apart:
+            with self.subTest(attributes), self.assertRaisesRegex(ValueError, "a name holds no space, comma or ="):
+                opentelemetry("http://collector:4318", attributes=attributes)
+        with self.assertRaisesRegex(ValueError, "Kubernetes reads"):
+            opentelemetry("http://collector:4318", attributes={"team": "$(HOME)"})
+        said = environment(opentelemetry("http://collector:43170", attributes={"query": "a=b c"}))
+        self.assertTrue(said["OTEL_RESOURCE_ATTRIBUTES"]["value"].endswith(",query=a=b c"))
+
     def test_a_step_can_be_part_of_its_tasks_run_in_lineage(self) -> None:
-        """By the macro of Airflow's provider."""
-        variables = environment(openlineage("http://marquez", namespace="shop", parent=OPENLINEAGE_PARENT))
-        self.assertEqual(variables["OPENLINEAGE_PARENT_ID"]["value"], OPENLINEAGE_PARENT)
-        self.assertEqual(variables["OPENLINEAGE_NAMESPACE"]["value"], "shop")
+        """Airflow fills the macro of its provider in, of which there is a stand-in here, before it makes the pod."""
+        options: PodOptions = {
+            "image": "lakeward:0.1.0",
+            "namespace": "lakeward",
+            "env_vars": openlineage("http://marquez", namespace="shop", parent=OPENLINEAGE_PARENT),
+        }
+        with DAG("publish", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+            step = publish_table("orders", write=[], pod=options).write
+        plugin = SimpleNamespace(lineage_parent_id=lambda instance: f"airflow/publish.{instance.task_id}/0199")
+        run = SimpleNamespace(run_after=datetime(2026, 5, 19, tzinfo=UTC))
+        context: Any = {
+            "macros": SimpleNamespace(OpenLineageProviderPlugin=plugin),
+            "task_instance": SimpleNamespace(task_id=step.task_id),
+            "dag_run": run,
+            "run_id": "scheduled",
+        }
+        step.render_template_fields(context)
+        given = {v["name"]: v.get("value") for v in pod_of(step)["spec"]["containers"][0]["env"]}
+        self.assertEqual(given["OPENLINEAGE_PARENT_ID"], "airflow/publish.orders.write/0199")
+        self.assertEqual(given["OPENLINEAGE_NAMESPACE"], "shop")
 
 
 if __name__ == "__main__":
