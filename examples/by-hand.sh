@@ -47,7 +47,7 @@ fail '{"service":"s3","operation":"CreateMultipartUpload","times":1000,"effect":
 run lakeward-write --spec orders.yaml --run-ts 2026-05-20T06:00:00Z --var orders=1020
 run lakeward-status $ROOT
 mend
-run "lakeward-status $ROOT --json | jq -r '.runs[0].next' | sh"
+run "lakeward-status $ROOT --json | jq -r '.runs[0].next // empty' | sh"
 
 title register
 M=$ROOT"_runs/2026-05-20-060000/manifest.json"
@@ -61,7 +61,7 @@ fail '{"service":"glue","operation":"GetTable","times":1000,"effect":"refuse","s
 run lakeward-verify "$M" --max-row-change 50% --check checks.sql
 mend
 run lakeward-status $ROOT
-run "lakeward-status $ROOT --json | jq -r '.runs[0].next' | sh"
+run "lakeward-status $ROOT --json | jq -r '.runs[0].next // empty' | sh"
 
 title swap, outcome unknown
 fail '{"service":"glue","operation":"UpdateTable","nth":1,"times":1,"when":"after","effect":"drop"}'
