@@ -2,7 +2,6 @@
 
 import copy
 import re
-import shlex
 
 import pytest
 import yaml
@@ -469,43 +468,7 @@ def test_kubernetes_without_what_the_chart_uses_is_refused(version):
         chart.render(chart.ORDERS, "--kube-version", version)
 
 
-def test_the_notes_say_how_to_run_each_table():
-    notes = chart.helm("install", "lake", chart.CHART, "--dry-run=client", "-n", "analytics", values=chart.ORDERS)
-    assert re.search(r"argo submit -n analytics --from workflowtemplate/lake-lakeward-orders\b", notes)
-    assert "argo submit -n analytics --from workflowtemplate/lake-lakeward-orders --entrypoint roll-back" in notes
-    assert "exit 14" in notes
-
-
-def test_the_notes_give_a_person_the_flags_that_the_steps_have():
-    values = {
-        **chart.with_table(encryption={"sse": "aws:kms", "kmsKeyId": "alias/lake", "bucketKeyEnabled": True}),
-        "argo": {"enabled": False},
-        "aws": {"region": "eu-west-1", "expectedBucketOwner": "123456789012", "catalogId": "210987654321"},
-    }
-    notes = chart.helm("install", "lake", chart.CHART, "--dry-run=client", "-n", "analytics", values=values)
-    flags = (
-        "--region=eu-west-1 --expected-bucket-owner=123456789012 --catalog-id=210987654321"
-        " --sse=aws:kms --sse-kms-key-id=alias/lake --bucket-key-enabled\n"
-    )
-    assert f"lakeward-status s3://lake/analytics/orders/ {flags}" in notes
-    assert f"lakeward-swap s3://lake/analytics/orders/ --to RUN {flags}" in notes
-
-
 def test_the_charts_tmp_may_be_mounted_a_second_time():
     mount = {"name": "tmp", "mountPath": "/var/tmp"}
     for where, _, _, [container] in chart.pods(chart.render({**chart.ORDERS, "volumeMounts": [mount]})):
         assert mount in container["volumeMounts"], where
-
-
-def test_the_notes_quote_for_a_shell():
-    key = "alias/the lake's; rm -rf $HOME"
-    values = {**chart.with_table(encryption={"sse": "aws:kms", "kmsKeyId": key}), "aws": {"region": "eu-west-1"}}
-    notes = chart.helm("install", "lake", chart.CHART, "--dry-run=client", "-n", "analytics", values=values)
-    [status] = re.findall(r"^  status:\s+(.*)$", notes, flags=re.MULTILINE)
-    assert shlex.split(status) == [
-        "lakeward-status",
-        "s3://lake/analytics/orders/",
-        "--region=eu-west-1",
-        "--sse=aws:kms",
-        f"--sse-kms-key-id={key}",
-    ]

@@ -49,19 +49,23 @@
 {{- toJson $flags -}}
 {{- end -}}
 
-{{/* What a person has to say to a program that the chart says to its pods by variables, for a shell, with a space before each flag. */}}
+{{/*
+What a person has to say to a program that the steps' variables say in a pod, for a shell, with a space before each flag. What
+only the cluster knows, from a Secret or another variable, is left out: (dict "root" $ "table" TABLE).
+*/}}
 {{- define "lakeward.flagsByHand" -}}
+{{- $said := dict -}}
+{{- range include "lakeward.env" (merge (dict "step" "swap") .) | fromJsonArray -}}
+{{- $value := default "" .value | toString -}}
+{{- if not (contains "$(" $value) }}{{ $_ := set $said .name $value }}{{ end -}}
+{{- end -}}
 {{- $flags := list -}}
-{{- with .root.Values.aws -}}
-{{- with .region }}{{ $flags = append $flags (printf "--region=%s" .) }}{{ end -}}
-{{- with .expectedBucketOwner }}{{ $flags = append $flags (printf "--expected-bucket-owner=%s" .) }}{{ end -}}
-{{- with .catalogId }}{{ $flags = append $flags (printf "--catalog-id=%s" .) }}{{ end -}}
-{{- end -}}
-{{- with .table.encryption -}}
-{{- with .sse }}{{ $flags = append $flags (printf "--sse=%s" .) }}{{ end -}}
-{{- with .kmsKeyId }}{{ $flags = append $flags (printf "--sse-kms-key-id=%s" .) }}{{ end -}}
-{{- if .bucketKeyEnabled }}{{ $flags = append $flags "--bucket-key-enabled" }}{{ end -}}
-{{- end -}}
+{{- with get $said "AWS_REGION" }}{{ $flags = append $flags (printf "--region=%s" .) }}{{ end -}}
+{{- with get $said "LAKEWARD_EXPECTED_BUCKET_OWNER" }}{{ $flags = append $flags (printf "--expected-bucket-owner=%s" .) }}{{ end -}}
+{{- with get $said "LAKEWARD_CATALOG_ID" }}{{ $flags = append $flags (printf "--catalog-id=%s" .) }}{{ end -}}
+{{- with get $said "LAKEWARD_SSE" }}{{ $flags = append $flags (printf "--sse=%s" .) }}{{ end -}}
+{{- with get $said "LAKEWARD_SSE_KMS_KEY_ID" }}{{ $flags = append $flags (printf "--sse-kms-key-id=%s" .) }}{{ end -}}
+{{- if eq (get $said "LAKEWARD_BUCKET_KEY_ENABLED") "true" }}{{ $flags = append $flags "--bucket-key-enabled" }}{{ end -}}
 {{- range $flags }}{{ printf " %s" (include "lakeward.shellWord" .) }}{{ end -}}
 {{- end -}}
 
