@@ -74,3 +74,12 @@ def test_the_notes_leave_out_a_variable_that_names_another_one():
     }
     notes = notes_of(values)
     assert "--region" not in notes
+
+
+def test_the_notes_command_for_gc_works_more_than_once():
+    longest = {"tables": {"orders" * 10: chart.ORDERS["tables"]["orders"]}, "argo": {"enabled": False}}
+    [command] = re.findall(r"^  gc now:\s+(.*)$", notes_of(longest), flags=re.MULTILINE)
+    name = command.rpartition(" --from ")[2].split(" ", 1)[1]
+    assert name.endswith("-gc-$(date +%s)")
+    # What Kubernetes takes as the value of a label, which a Job's name becomes.
+    assert len(name.replace("$(date +%s)", "1700000000")) <= 63
