@@ -2,6 +2,8 @@
 
 import pytest
 
+import pytest
+
 import chart
 
 WRITER, KEEPER = (
@@ -23,6 +25,11 @@ def accounts(workflow):
     spec = workflow["spec"].get("workflowSpec", workflow["spec"])
     pods = [t for t in spec["templates"] if "container" in t]
     return {t["name"]: t.get("serviceAccountName", spec["serviceAccountName"]) for t in pods}
+
+
+def accounts_of_jobs(values):
+    """The ServiceAccount of the pod of each kind of Job."""
+    return {where.split()[0]: pod["serviceAccountName"] for where, pod, _, _ in chart.pods(chart.render(values))}
 
 
 def test_a_step_and_a_table_can_have_roles_of_their_own():
@@ -109,8 +116,7 @@ def test_a_job_has_the_tables_account_and_its_gc_that_of_gc():
         ),
         "argo": {"enabled": False},
     }
-    pods = {where.split()[0]: pod["serviceAccountName"] for where, pod, _, _ in chart.pods(chart.render(values))}
-    assert pods == {"Job": "orders", "CronJob": "keeper"}
+    assert accounts_of_jobs(values) == {"Job": "orders", "CronJob": "keeper"}
 
 
 def notes(values):
@@ -122,3 +128,18 @@ def test_the_notes_miss_a_role_only_where_a_pod_would():
     assert "The ServiceAccount lake-lakeward has no annotations" in notes(chart.ORDERS)
     assert "no annotations" not in notes(chart.with_table(**own))
     assert "no annotations" not in notes({**chart.ORDERS, "serviceAccount": {"create": False, "name": "there"}})
+
+
+def test_a_job_whose_steps_would_differ_is_told_to_keep_gcs_account():
+    values = {
+        "argo": {"enabled": False},
+        "defaults": {"write": {"serviceAccountName": "writer"}, "gc": {"serviceAccountName": "keeper"}},
+        **chart.with_table(job={"runTs": "2026-05-19T06:00:00Z"}),
+    }
+    with pytest.raises(chart.Refused, match=r"set serviceAccountName of the table, and gc\.serviceAccountName of the table"):
+        chart.render(values)
+    table = values["tables"]["orders"]
+    table["serviceAccountName"] = "orders"
+    assert accounts_of_jobs(values) == {"Job": "orders", "CronJob": "orders"}
+    table["gc"] = {"serviceAccountName": "keeper"}
+    assert accounts_of_jobs(values) == {"Job": "orders", "CronJob": "keeper"}

@@ -82,7 +82,7 @@
 {{- $accounts = append $accounts (include "lakeward.stepServiceAccountName" (merge (dict "step" $step) $)) -}}
 {{- end -}}
 {{- if gt (len (uniq $accounts)) 1 -}}
-{{- fail (printf "tables.%s.job: the steps of a Job are one pod and have one ServiceAccount, not %s; set serviceAccountName of the table" $name (join ", " (uniq $accounts))) -}}
+{{- fail (printf "tables.%s.job: the steps of a Job are one pod and have one ServiceAccount, not %s; set serviceAccountName of the table, and gc.serviceAccountName of the table, or gc takes that account too" $name (join ", " (uniq $accounts))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
