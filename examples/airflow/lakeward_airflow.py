@@ -1,7 +1,8 @@
 """Tasks that publish a table with Lakeward, each step a pod of its own.
 
-A DAG calls `publish_table` once for each table. What the tasks have to agree on is decided here: the run's
-timestamp and key, how the manifest's URI gets from task to task, and which exit codes are worth a retry.
+A DAG calls `publish_table` once for each table, and another one, less often, `collect_garbage`. What the tasks have
+to agree on is decided here: the run's timestamp and key, how the manifest's URI gets from task to task, and which exit
+codes are worth a retry.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ RUN_KEY: Final = "{{ run_id }}"
 """Tells apart two DAG runs that were due in the same second."""
 
 OPENLINEAGE_PARENT: Final = "{{ macros.OpenLineageProviderPlugin.lineage_parent_id(task_instance) }}"
-"""The task, as OpenLineage names the run that another one is part of: with the provider for OpenLineage installed."""
+"""The task, as OpenLineage names the run that another one is part of. Where the provider for OpenLineage is not
+installed, the template does not render and the task fails."""
 
 POD_SECURITY: Final = k8s.V1PodSecurityContext(
     run_as_non_root=True,
@@ -203,9 +205,9 @@ def publish_table(
     """Builds the tasks that publish a table: write, register, verify, swap.
 
     `write`, `verify` and `swap` are further arguments of these steps. `abandon` is the table's root: if it is
-    given, a run that fails is ended and removed at once. Such a run cannot be cleared and taken up again, so
-    leave it out where a person may mend what was wrong; gc finds what is left in either case. `pod` is what all pods
-    have, `write_pod` and the like what those of one step have in its place.
+    given, a run that fails is ended and removed at once, for which `abandon_pod` needs the role of gc. Such a run
+    cannot be cleared and taken up again, so leave it out where a person may mend what was wrong; gc finds what is left
+    in either case. `pod` is what all pods have, `write_pod` and the like what those of one step have in its place.
     """
     with TaskGroup(name) as group:
         first = LakewardStep(
@@ -234,6 +236,15 @@ def publish_table(
         first >> register >> verified >> last
         cleaner = _abandon_after(last, abandon, _options(pod, own.get("abandon_pod"))) if abandon else None
     return Published(first, register, verified, last, cleaner, group)
+
+
+def collect_garbage(root: str, *, task_id: str, arguments: Sequence[str] = (), pod: PodOptions) -> LakewardStep:
+    """Builds the task that deletes what nothing of a table can reach: docs/steps/gc.md.
+
+    `root` is the table's root, `arguments` are further arguments of gc, and `pod` is what its pod has: the account
+    needs the role of gc.
+    """
+    return LakewardStep(task_id=task_id, step="gc", arguments=[root, *arguments], **_options(pod, None))
 
 
 def _options(shared: PodOptions, own: PodOptions | None) -> PodOptions:

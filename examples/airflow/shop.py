@@ -1,4 +1,4 @@
-"""Two tables of a shop, published by Lakeward: docs/BY-HAND.md tells what to do when a run fails."""
+"""Two tables of a shop, published and cleaned up after: docs/BY-HAND.md tells what to do when a run fails."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG
 from kubernetes.client import models as k8s
 
-from lakeward_airflow import PodOptions, publish_table
+from lakeward_airflow import PodOptions, collect_garbage, publish_table
 
+ORDERS = "s3://lake/analytics/orders/"
+PRICES = "s3://lake/analytics/prices/"
 POD = PodOptions(
     image="lakeward:0.1.0",
     namespace="lakeward",
@@ -32,6 +34,8 @@ LARGE = PodOptions(
         requests={"cpu": "1", "memory": "4Gi", "ephemeral-storage": "20Gi"}, limits={"cpu": "2", "memory": "4Gi"}
     ),
 )
+# What deletes: a role of its own, and no DuckDB.
+KEEPER = PodOptions(image="lakeward-slim:0.1.0", service_account_name="lakeward-gc")
 
 # Once a day, and a person looks after it: a run that has failed stays until it is mended and cleared.
 with DAG("publish_orders", schedule="0 6 * * *", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
@@ -49,7 +53,13 @@ with DAG("publish_prices", schedule="0 * * * *", start_date=datetime(2026, 1, 1,
     publish_table(
         "prices",
         write=["--spec", "/specs/prices.yaml", "--scratch", "/scratch"],
-        abandon="s3://lake/analytics/prices/",
+        abandon=PRICES,
         pod=POD,
         write_pod=LARGE,
+        abandon_pod=KEEPER,
     )
+
+# Every night: old versions, and what failed runs have left.
+with DAG("clean_up", schedule="30 3 * * *", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
+    collect_garbage(ORDERS, task_id="orders", pod=POD | KEEPER)
+    collect_garbage(PRICES, task_id="prices", arguments=["--retention-days", "7"], pod=POD | KEEPER)

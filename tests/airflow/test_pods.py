@@ -5,9 +5,11 @@ from __future__ import annotations
 import unittest
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
+import shop
+from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 from airflow.sdk import DAG
 from kubernetes.client import ApiClient
@@ -15,16 +17,15 @@ from kubernetes.client import models as k8s
 
 from lakeward_airflow import (
     OPENLINEAGE_PARENT,
+    LakewardStep,
     PodOptions,
     SecretKey,
+    collect_garbage,
     encryption,
     openlineage,
     opentelemetry,
     publish_table,
 )
-
-if TYPE_CHECKING:
-    from lakeward_airflow import LakewardStep
 
 Json = dict[str, Any]
 
@@ -103,6 +104,32 @@ class Pods(unittest.TestCase):
         self.assertIn("LAKEWARD_SSE", names["swap"])
         self.assertIn("MORE", names["write"])
         self.assertNotIn("LAKEWARD_SSE", names["write"])
+
+    def test_gc_has_a_pod_as_the_steps_have(self) -> None:
+        """Restricted, and tried again; on the table's root, with what else was said."""
+        with DAG("clean_up", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+            options: PodOptions = {"image": "lakeward:0.1.0", "namespace": "lakeward"}
+            gc = collect_garbage("s3://lake/orders/", task_id="gc", arguments=["--dry-run"], pod=options)
+        [base, sidecar] = pod_of(gc)["spec"]["containers"]
+        self.assertEqual(base["command"], ["lakeward-gc"])
+        self.assertEqual(base["args"][:2], ["s3://lake/orders/", "--dry-run"])
+        self.assertEqual((base["securityContext"], sidecar["securityContext"]), (RESTRICTED, RESTRICTED))
+        self.assertEqual(gc.retries, 5)
+
+
+class Shop(unittest.TestCase):
+    """The example's DAGs."""
+
+    def test_what_deletes_has_the_account_of_gc_and_nothing_else_has_it(self) -> None:
+        """In gc of every table, and in what abandons a run."""
+        dags = DagBag(dag_folder=shop.__file__)
+        self.assertEqual(dags.import_errors, {})
+        tasks = [task for dag in dags.dags.values() for task in dag.tasks if isinstance(task, LakewardStep)]
+        deleting = {task.task_id for task in tasks if task.cmds == ["lakeward-gc"]}
+        self.assertEqual(deleting, {"orders", "prices", "prices.abandon"})
+        self.assertEqual({t.task_id for t in tasks if t.service_account_name == "lakeward-gc"}, deleting)
+        roots = {task.arguments[0] for task in tasks if task.dag_id == "clean_up"}
+        self.assertEqual(roots, {shop.ORDERS, shop.PRICES})
 
 
 class Variables(unittest.TestCase):
