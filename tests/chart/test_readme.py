@@ -1,6 +1,8 @@
 """The chart's README says what values.yaml and values.schema.json say."""
 
 import json
+import re
+import shlex
 
 import yaml
 
@@ -20,6 +22,24 @@ def test_every_value_is_described():
     descriptions = readme.described(VALUES)
     undescribed = [p for p, _ in readme.leaves(yaml.safe_load(VALUES), descriptions) if p not in descriptions]
     assert undescribed == []
+
+
+def test_the_pod_for_status_is_as_safe_as_the_charts_own():
+    [command] = re.findall(r"^\$ (kubectl run lakeward-status .*?)\n```", readme.README.read_text(), re.DOTALL | re.MULTILINE)
+    words = shlex.split(command)
+    [given] = [word.removeprefix("--overrides=") for word in words if word.startswith("--overrides=")]
+    pod = json.loads(given)["spec"]
+    [container] = pod["containers"]
+    # By its name kubectl knows it for the container that it makes, and leaves the command to it.
+    assert container["name"] == words[words.index("run") + 1] and "--override-type=strategic" in words
+    values = yaml.safe_load(VALUES)
+    assert container["securityContext"] == values["securityContext"]
+    assert pod["securityContext"].items() <= values["podSecurityContext"].items()
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"]
+    objects = chart.render(chart.ORDERS)
+    assert pod["serviceAccountName"] == chart.one(objects, "ServiceAccount", "lake-lakeward")["metadata"]["name"]
+    [slim] = {c["image"].rpartition("/")[2] for _, _, _, cs in chart.pods(objects) for c in cs if "slim" in c["image"]}
+    assert f"--image=registry.example/{slim}" in words
 
 
 def test_values_and_schema_know_the_same_names():
