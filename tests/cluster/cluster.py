@@ -17,6 +17,17 @@ LAKE_PORT = 9000
 ARGO = "argo"
 LAKE = "analytics"
 SCRATCH_VOLUMES = 6
+# The control group of all pods. A node that is this machine's own has another.
+CGROUP = "lakeward-cluster"
+# What a kubelet wants of the kernel. It would set it for the whole machine, and for good; files stand in for it.
+KERNEL = {
+    "kernel.keys.root_maxbytes": 25000000,
+    "kernel.keys.root_maxkeys": 1000000,
+    "kernel.panic": 10,
+    "kernel.panic_on_oops": 1,
+    "vm.overcommit_memory": 1,
+    "vm.panic_on_oom": 0,
+}
 
 
 class Failed(Exception):
@@ -43,6 +54,12 @@ def until(what, ask, seconds=180, pause=0.5):
         time.sleep(pause)
 
 
+def control_groups():
+    """Where hierarchies of control groups are mounted."""
+    lines = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    return [Path(place) for _, place, kind, *_ in lines if kind in ("cgroup", "cgroup2")]
+
+
 class Cluster:
     """What runs, and how to talk to it."""
 
@@ -53,6 +70,7 @@ class Cluster:
         self.helm_program = helm
         self.kubeconfig = self.folder / "kubeconfig"
         os.environ["KUBECONFIG"] = str(self.kubeconfig)
+        os.environ["KUBECACHEDIR"] = str(self.folder / "kubecache")
 
     # What runs
 
@@ -77,7 +95,7 @@ class Cluster:
         self.spawn(name, self.programs / name, *flags)
 
     def _places(self):
-        """Hides the folders of the machine in which the node's programs would leave something."""
+        """Hides the places of the machine in which the node's programs would leave something."""
         (self.folder / "kubelet").mkdir()
         for place in ("/run", "/var/log", "/var/lib/cni"):
             Path(place).mkdir(exist_ok=True)
@@ -85,6 +103,13 @@ class Cluster:
         # On disk, as the pods' volumes lie in it.
         Path("/var/lib/kubelet").mkdir(exist_ok=True)
         run("mount", "--bind", self.folder / "kubelet", "/var/lib/kubelet")
+        (self.folder / "settings").mkdir()
+        for setting, value in KERNEL.items():
+            stand_in = self.folder / "settings" / setting
+            stand_in.write_text(f"{value}\n")
+            run("mount", "--bind", stand_in, Path("/proc/sys", *setting.split(".")))
+        for hierarchy in control_groups():
+            (hierarchy / CGROUP).mkdir(exist_ok=True)
 
     def _network(self):
         """A bridge for the pods; Kubernetes' own address, which a proxy would lead there, is the machine's."""
@@ -180,6 +205,8 @@ kind: KubeletConfiguration
 authentication: {{ anonymous: {{ enabled: true }}, webhook: {{ enabled: false }} }}
 authorization: {{ mode: AlwaysAllow }}
 cgroupDriver: cgroupfs
+cgroupRoot: /{CGROUP}
+resolvConf: ""
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 evictionHard: {{ memory.available: 100Mi, nodefs.available: 1% }}
 failSwapOn: false

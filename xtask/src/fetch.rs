@@ -58,9 +58,16 @@ pub(crate) fn ensure(pinned: &Pinned, folder: &Path, scratch: &Path) -> Result<(
 /// Locks the cache for as long as the returned file lives, so that two tasks never fetch the same file.
 pub(crate) fn lock(cache: &Path) -> Result<File> {
     fs::create_dir_all(cache).with_context(|| format!("cannot create {}", cache.display()))?;
-    let path = cache.join("setup.lock");
-    let file = File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    wait_for(&cache.join("setup.lock"))
+}
+
+/// Locks a file for as long as what it returns lives; says so when that means to wait.
+pub(crate) fn wait_for(path: &Path) -> Result<File> {
+    let file = File::create(path).with_context(|| format!("cannot open {}", path.display()))?;
+    if file.try_lock().is_err() {
+        println!("waiting for another task to release {}", path.display());
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
     Ok(file)
 }
 

@@ -50,6 +50,7 @@ fn together(texts: BTreeMap<String, Vec<String>>) -> String {
     let rule = "=".repeat(80);
     let part = |(text, mut packages): (String, Vec<String>)| {
         packages.sort_unstable();
+        packages.dedup();
         format!("\n{rule}\n{}\n{rule}\n\n{text}\n", packages.join("\n"))
     };
     std::iter::once(HEAD.to_owned()).chain(texts.into_iter().map(part)).collect()

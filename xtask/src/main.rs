@@ -96,7 +96,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["chart", "--readme"] => chart::write_readme(&Layout::from_environment()?)?,
         ["cluster"] => cluster::run(&prepare()?, cluster::ARGO_3)?,
         ["cluster", "--argo-4"] => cluster::run(&prepare()?, cluster::ARGO_4)?,
-        ["programs", folder, rest @ ..] => {
+        ["programs", folder, rest @ ..] if !folder.starts_with('-') => {
             programs::compile(&prepare()?, platform(rest)?, &std::path::absolute(folder)?)?;
         }
         ["image", "--install", rest @ ..] => image::install_tools(platform(rest)?)?,

@@ -2,9 +2,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::duckdb;
 use crate::licences;
@@ -27,10 +27,15 @@ pub(crate) const PROGRAMS: [&str; 7] = [
 /// Those of them that know nothing of DuckDB, which are in the image without it.
 pub(crate) const SLIM: [&str; 4] = ["lakeward-register", "lakeward-swap", "lakeward-gc", "lakeward-status"];
 
-/// Compiles the programs with optimisation and puts them into a folder, beside whatever else is there. They find the library from
+/// Where the folder says what is in it.
+const ABOUT: &str = "share/doc/lakeward";
+
+/// Compiles the programs with optimisation and puts them into a folder of their own. They find the library from
 /// wherever the folder is, and run where the C library is no older than this machine's.
 pub(crate) fn compile(workspace: &Workspace, target: Target, folder: &Path) -> Result<()> {
     let layout = workspace.layout();
+    ensure_ours(folder)?;
+    let notices = notices(workspace)?;
     duckdb::fetch_for(layout, target)?;
     let mut cargo = workspace.cargo_for(target);
     cargo.args(["build", "--locked", "--release"]);
@@ -49,11 +54,35 @@ pub(crate) fn compile(workspace: &Workspace, target: Target, folder: &Path) -> R
     for parent in ["share", "share/doc"] {
         make(&folder.join(parent))?;
     }
-    about(workspace, target, &folder.join("share/doc/lakeward"))
+    about(workspace, target, &notices, &folder.join(ABOUT))
+}
+
+/// Fails unless there is nothing in the folder, or what this has put there before: a library of the same name may be
+/// somebody's own, and a link lead into a cache that others build with.
+fn ensure_ours(folder: &Path) -> Result<()> {
+    let is_new = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    ensure!(
+        is_new || folder.join(ABOUT).is_dir(),
+        "{} is neither empty nor a folder of Lakeward's programs: give one of their own, and link to it from elsewhere",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Where Rust has the notices of its own library.
+fn notices(workspace: &Workspace) -> Result<PathBuf> {
+    let sysroot = process::capture(workspace.command("rustc".as_ref()).args(["--print", "sysroot"]))?;
+    let notices = Path::new(sysroot.trim()).join("share/doc/rust/COPYRIGHT-library.html");
+    ensure!(
+        notices.is_file(),
+        "there is no {}, the notices of Rust's own library, which go with every program; rustup's Rust has them",
+        notices.display()
+    );
+    Ok(notices)
 }
 
 /// What a user of the programs may ask: what is in them, and by which licences.
-fn about(workspace: &Workspace, target: Target, folder: &Path) -> Result<()> {
+fn about(workspace: &Workspace, target: Target, notices: &Path, folder: &Path) -> Result<()> {
     make(folder)?;
     let own = workspace.layout().root().join("LICENSE");
     copy_file(&own, &folder.join("LICENSE"), 0o644)?;
@@ -61,11 +90,7 @@ fn about(workspace: &Workspace, target: Target, folder: &Path) -> Result<()> {
     write(&folder.join("lakeward.cdx.json"), &full)?;
     write(&folder.join("lakeward-slim.cdx.json"), &sbom::text(workspace, target, &SLIM)?)?;
     write(&folder.join("THIRD-PARTY"), &licences::text(workspace, target)?)?;
-    let sysroot = process::capture(workspace.command("rustc".as_ref()).args(["--print", "sysroot"]))?;
-    let library = Path::new(sysroot.trim()).join("share/doc/rust/COPYRIGHT-library.html");
-    copy_file(&library, &folder.join("RUST-LIBRARY.html"), 0o644).context(
-        "these are the notices of Rust's own library; compile with the Rust of rustup, which brings them",
-    )
+    copy_file(notices, &folder.join("RUST-LIBRARY.html"), 0o644)
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
@@ -106,4 +131,21 @@ fn make(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)
         .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
         .with_context(|| format!("cannot make {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_somebody_uses_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = folder.path().join("lib");
+        ensure_ours(&theirs).unwrap();
+        fs::create_dir(&theirs).unwrap();
+        ensure_ours(&theirs).unwrap();
+        ensure_ours(folder.path()).unwrap_err();
+        fs::create_dir_all(folder.path().join(ABOUT)).unwrap();
+        ensure_ours(folder.path()).unwrap();
+    }
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::fetch;
 use crate::layout::Layout;
 use crate::process;
 use crate::target::Target;
@@ -38,7 +39,7 @@ impl Workspace {
     pub(crate) fn open(layout: Layout) -> Result<Self> {
         fs::create_dir_all(layout.target())
             .with_context(|| format!("cannot create {}", layout.target().display()))?;
-        let lock = lock(&layout.target().join("xtask.lock"))?;
+        let lock = fetch::wait_for(&layout.target().join("xtask.lock"))?;
         let workspace = Self { layout, _lock: lock };
         workspace.take_over()?;
         Ok(workspace)
@@ -146,13 +147,4 @@ impl Workspace {
         let packages = metadata["packages"].as_array().context("`cargo metadata` names no packages")?;
         Ok(packages.iter().filter_map(|package| package["name"].as_str()).map(str::to_owned).collect())
     }
-}
-
-fn lock(path: &Path) -> Result<File> {
-    let file = File::create(path).with_context(|| format!("cannot open {}", path.display()))?;
-    if file.try_lock().is_err() {
-        println!("waiting for another task to release {}", path.display());
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    }
-    Ok(file)
 }

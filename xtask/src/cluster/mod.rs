@@ -6,7 +6,7 @@ mod tools;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -27,6 +27,11 @@ pub(crate) use build::{ARGO_3, ARGO_4};
 const TESTS: &str = "tests/cluster";
 /// Says where the cluster's programs and images are, and where it keeps what it has.
 const FOLDER: &str = "LAKEWARD_CLUSTER";
+/// The control group of the pods, as the tests name it.
+const CONTROL_GROUP: &str = "lakeward-cluster";
+/// They would lead what the cluster's programs ask of each other out of its network.
+const PROXIES: [&str; 6] =
+    ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 /// Namespaces that end with the tests, and with them all processes, mounts and addresses of the cluster.
 const ALONE: [&str; 6] = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
@@ -53,6 +58,9 @@ pub(crate) fn run(workspace: &Workspace, release: ArgoRelease) -> Result<()> {
         pytest.args(ALONE).arg(python.program("python"));
         pytest.args(["-B", "-m", "pytest", "-p", "no:cacheprovider", "--quiet", TESTS]);
         pytest.current_dir(layout.root()).env(FOLDER, &folder).env(chart::HELM, &helm);
+        for variable in PROXIES {
+            pytest.env_remove(variable);
+        }
         let ended = process::run(&mut pytest);
         remove_cgroups();
         ended.with_context(|| format!("the logs of the cluster are in {}", folder.join("run").display()))
@@ -75,9 +83,10 @@ fn link_programs(folder: &Path, kubernetes: &Kubernetes, argo: &Argo, lake: &Pat
 
 /// The control groups of the pods outlive their processes. One that is left does no harm.
 fn remove_cgroups() {
-    let mounts = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
-    let pods = mounts.map(|controller| controller.path().join("kubepods"));
-    for folder in pods.chain([PathBuf::from("/sys/fs/cgroup/kubepods")]).filter(|folder| folder.is_dir()) {
+    let root = Path::new("/sys/fs/cgroup");
+    let controllers = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let groups = controllers.chain([root.to_owned()]).map(|hierarchy| hierarchy.join(CONTROL_GROUP));
+    for folder in groups.filter(|folder| folder.is_dir()) {
         let _ = Command::new("find")
             .arg(folder)
             .args(["-depth", "-type", "d", "-exec", "rmdir", "{}", "+"])
