@@ -264,13 +264,14 @@ async fn every_policy_allows_what_its_program_does_and_nothing_else() -> Result<
     observed.judge()
 }
 
-/// The version before lies at the old root: the row gate and checks read it there.
+/// The version before lies at the old root: the row gate and checks read it there. swap looks for its manifest at the new
+/// one, in vain; that it may not be told so, as it may not list, keeps it from nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_moves_to_another_root_when_the_old_one_is_an_input() -> Result<()> {
     let lake = Lake::start().await?;
     let mut observed = Observed::default();
     let mut scene = Scene::new(&lake, &mut observed)?;
-    scene.publish(&scene.table.write(DAYS[0], SQL).args(BY_PART)).await?;
+    let first = scene.publish(&scene.table.write(DAYS[0], SQL).args(BY_PART)).await?;
     let moved = lake.backend().table("orders_moved");
     scene.place.inputs = vec![scene.table.root().parse()?];
     scene.place.root = moved.root().parse()?;
@@ -282,7 +283,12 @@ async fn a_table_moves_to_another_root_when_the_old_one_is_an_input() -> Result<
     let check = lake.backend().file("checks.sql", check)?;
     let verify = moved.verify(&run).args(["--max-row-change", "50%", "--check"]).arg(&check);
     scene.run(Program::Verify, &verify).await?;
+    let denied = Effect::Refuse { status: 403, code: "AccessDenied".to_owned() };
+    let in_vain = moved.manifest_of(&first.id);
+    let sought = Rule::new(When::Before, denied).operation("GetObject").containing(moved.key(&in_vain)?);
+    let fault = lake.faults().set(sought);
     scene.run(Program::Swap, &moved.swap(&run)).await?;
+    anyhow::ensure!(fault.fired() == 1, "swap did not look for the version before");
     observed.allowed()
 }
 
