@@ -57,10 +57,16 @@ def test_a_step_without_permission_is_tried_once_and_says_why(cluster, workflows
     assert message(workflows.pods(name, "write")[0]).startswith("write failed (configuration, exit code 14)")
 
 
-def test_a_step_whose_pod_is_deleted_is_run_again(cluster, workflows):
-    hangs = cluster.hang("deleted")
-    name = workflows.submit("deleted")
+def submit_and_hang(cluster, workflows, table):
+    """The name of a workflow whose write hangs in an upload."""
+    hangs = cluster.hang(table)
+    name = workflows.submit(table)
     until("an upload", hangs)
+    return name
+
+
+def test_a_step_whose_pod_is_deleted_is_run_again(cluster, workflows):
+    name = submit_and_hang(cluster, workflows, "deleted")
     cluster.delete_pod(workflows.pods(name, "write")[0])
     assert workflows.end(name) == "Succeeded"
     # Argo counts it as a retry, unless the step has only just begun: then it makes the pod again. An attempt it is.
@@ -69,9 +75,7 @@ def test_a_step_whose_pod_is_deleted_is_run_again(cluster, workflows):
 
 
 def test_a_step_that_is_killed_is_tried_once_and_its_run_abandoned(cluster, workflows):
-    hangs = cluster.hang("killed")
-    name = workflows.submit("killed")
-    until("an upload", hangs)
+    name = submit_and_hang(cluster, workflows, "killed")
     workflows.kill_write(name)
     assert workflows.end(name) == "Failed"
     assert [workflows.exit_codes(name, step) for step in ("write", "abandon")] == [["137"], ["0"]]
@@ -79,18 +83,14 @@ def test_a_step_that_is_killed_is_tried_once_and_its_run_abandoned(cluster, work
 
 
 def test_a_run_that_takes_too_long_is_abandoned(cluster, workflows):
-    hangs = cluster.hang("slow")
-    name = workflows.submit("slow")
-    until("an upload", hangs)
+    name = submit_and_hang(cluster, workflows, "slow")
     assert workflows.end(name) == "Failed"
     assert workflows.exit_codes(name, "abandon") == ["0"]
     assert list(runs(cluster, "slow").values()) == ["retired"]
 
 
 def test_a_workflow_that_is_stopped_is_abandoned(cluster, workflows):
-    hangs = cluster.hang("stopped")
-    name = workflows.submit("stopped")
-    until("an upload", hangs)
+    name = submit_and_hang(cluster, workflows, "stopped")
     workflows.stop(name)
     assert workflows.end(name) == "Failed"
     assert workflows.exit_codes(name, "abandon") == ["0"]

@@ -5,26 +5,26 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::programs::PROGRAMS;
-use crate::shipped::{self, Graph, Package};
-use crate::target::Target;
-use crate::workspace::Workspace;
+use crate::shipped::{Graph, Package};
 
 /// How the files begin that hold them, in any case.
 const NAMES: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
 
 const HEAD: &str = "\
 The crates that Lakeward's programs are made of, with their licences: before each text stand those that come with it. Rust's
-own library is there, too, with the notices of the file beside this one. DuckDB and its extension have the licence of libduckdb-sys, and parts of their own, which DuckDB's sources name.
+own library is there, too, with the notices of the file beside this one. DuckDB and its extension have the licence of libduckdb-sys, and parts
+of their own, which DuckDB's sources name.
 ";
 
 const NO_TEXT: &str = "No text of their own comes with these.";
 
-/// The texts of all packages that the programs are made of; the same sources give the same text.
-pub(crate) fn text(workspace: &Workspace, target: Target) -> Result<String> {
-    let metadata = shipped::metadata(workspace, target)?;
-    let graph = Graph::read(&metadata, &PROGRAMS)?;
+/// The texts of all packages that the programs are made of, from what [`shipped::metadata`](crate::shipped::metadata)
+/// gives; the same sources give the same text.
+pub(crate) fn text(metadata: &Value) -> Result<String> {
+    let graph = Graph::read(metadata, &PROGRAMS)?;
     let packages: Vec<_> = graph.shipped().into_values().filter(|package| !package.is_ours).collect();
     Ok(together(by_text(&packages)?))
 }

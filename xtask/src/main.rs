@@ -14,6 +14,7 @@ mod chart;
 mod checks;
 mod cluster;
 mod components;
+mod debian;
 mod demo;
 mod duckdb;
 mod fetch;

@@ -10,6 +10,7 @@ use crate::duckdb;
 use crate::licences;
 use crate::process;
 use crate::sbom;
+use crate::shipped;
 use crate::target::Target;
 use crate::workspace::Workspace;
 
@@ -86,10 +87,11 @@ fn about(workspace: &Workspace, target: Target, notices: &Path, folder: &Path) -
     make(folder)?;
     let own = workspace.layout().root().join("LICENSE");
     copy_file(&own, &folder.join("LICENSE"), 0o644)?;
-    let full = sbom::text(workspace, target, &PROGRAMS)?;
-    write(&folder.join("lakeward.cdx.json"), &full)?;
-    write(&folder.join("lakeward-slim.cdx.json"), &sbom::text(workspace, target, &SLIM)?)?;
-    write(&folder.join("THIRD-PARTY"), &licences::text(workspace, target)?)?;
+    let metadata = shipped::metadata(workspace, target)?;
+    for (bill, programs) in [("lakeward.cdx.json", &PROGRAMS[..]), ("lakeward-slim.cdx.json", &SLIM)] {
+        write(&folder.join(bill), &sbom::text(workspace, &metadata, target, programs)?)?;
+    }
+    write(&folder.join("THIRD-PARTY"), &licences::text(&metadata)?)?;
     copy_file(notices, &folder.join("RUST-LIBRARY.html"), 0o644)
 }
 

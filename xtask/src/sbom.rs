@@ -28,15 +28,19 @@ const VALIDATOR: &str = "tests/sbom/validate.py";
 /// Writes the bill of materials of all programs for a target into the target folder; gives its path.
 pub(crate) fn write(workspace: &Workspace, target: Target) -> Result<PathBuf> {
     let path = workspace.layout().target().join(format!("lakeward-{}-{}.cdx.json", target.os, target.arch));
-    let text = text(workspace, target, &PROGRAMS)?;
+    let text = text(workspace, &shipped::metadata(workspace, target)?, target, &PROGRAMS)?;
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 
-/// The bill of materials of some programs for a target.
-pub(crate) fn text(workspace: &Workspace, target: Target, programs: &[&str]) -> Result<String> {
-    let metadata = shipped::metadata(workspace, target)?;
-    let graph = Graph::read(&metadata, programs)?;
+/// The bill of materials of some programs for a target, from what [`shipped::metadata`] gives for it.
+pub(crate) fn text(
+    workspace: &Workspace,
+    metadata: &Value,
+    target: Target,
+    programs: &[&str],
+) -> Result<String> {
+    let graph = Graph::read(metadata, programs)?;
     let lock = workspace.layout().root().join("Cargo.lock");
     let lock = fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
     let bill = bill(&graph, &checksums(&lock), &[pins::library(target)?, pins::httpfs(target)?]);

@@ -1,10 +1,8 @@
 //! What a cluster takes that is in Debian.
 
-use std::process::Command;
+use anyhow::Result;
 
-use anyhow::{Result, ensure};
-
-use crate::process;
+use crate::debian;
 
 /// The programs, and the packages of Debian that hold them.
 const TOOLS: [(&str, &str); 10] = [
@@ -22,20 +20,5 @@ const TOOLS: [(&str, &str); 10] = [
 
 /// Fails unless all tools are there and may be used.
 pub(super) fn check() -> Result<()> {
-    let user = process::capture(Command::new("id").arg("--user"))?;
-    ensure!(user.trim() == "0", "run this as root: a node makes namespaces, control groups and mounts");
-    // What else is wrong with one of them shows when it is used.
-    let lacks = |program: &str| {
-        process::capture(Command::new(program).arg("--version"))
-            .is_err_and(|error| process::is_missing(&error))
-    };
-    let missing: Vec<_> =
-        TOOLS.iter().filter(|(program, _)| lacks(program)).map(|(_, package)| *package).collect();
-    ensure!(
-        missing.is_empty(),
-        "not installed: {}; on Debian `apt-get install --no-install-recommends {}` installs them",
-        missing.join(", "),
-        missing.join(" ")
-    );
-    Ok(())
+    debian::check("a node makes namespaces, control groups and mounts", &TOOLS, "")
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
+use crate::debian;
 use crate::process;
 use crate::target::Target;
 
@@ -26,27 +27,8 @@ const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
 /// Fails unless all tools are there and may be used.
 pub(crate) fn check(target: Target) -> Result<()> {
-    let user = process::capture(Command::new("id").arg("--user"))?;
-    ensure!(
-        user.trim() == "0",
-        "run this as root: it takes root to install Debian into a folder, and to take the network from the tests"
-    );
-    let mut missing = Vec::new();
-    for (program, package) in TOOLS {
-        match process::capture(Command::new(program).arg("--version")) {
-            Err(error) if process::is_missing(&error) => missing.push(package),
-            // What else is wrong with it shows when it is used.
-            _ => {}
-        }
-    }
-    if !missing.is_empty() {
-        bail!(
-            "not installed: {}; on Debian `cargo xtask image --install` installs them, or `apt-get install \
-             --no-install-recommends {}`",
-            missing.join(", "),
-            missing.join(" ")
-        );
-    }
+    let why = "it takes root to install Debian into a folder, and to take the network from the tests";
+    debian::check(why, &TOOLS, "`cargo xtask image --install` or ")?;
     let Some(triple) = target.foreign_triple() else { return Ok(()) };
     let emulated = fs::read_to_string(Path::new(BINFMT).join(emulator(target)));
     let compiled =
